@@ -1,0 +1,24 @@
+"""Language models, from counting to attention: one interface, and every model of the book behind it.
+
+logits, state = model(tokens, state)      tokens (B, T) -> logits (B, T, V)
+"""
+
+from lmcore.corpora import first_available, load_corpus
+from lmcore.evaluate import evaluate, token_losses
+from lmcore.generate import generate
+from lmcore.model import LanguageModel, load, load_tokenizer, save
+from lmcore.tokenizer import CharTokenizer, WordTokenizer
+
+__all__ = [
+    "CharTokenizer",
+    "LanguageModel",
+    "WordTokenizer",
+    "evaluate",
+    "first_available",
+    "generate",
+    "load",
+    "load_corpus",
+    "load_tokenizer",
+    "save",
+    "token_losses",
+]
