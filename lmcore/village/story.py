@@ -1,0 +1,90 @@
+"""One story, and all that it renders to."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import NamedTuple
+
+from lmcore.village.frames import Frame, dress
+from lmcore.village.lexicon import DOES, SEES, THINGS, WEATHERS
+from lmcore.village.program import Tale
+
+_PAIRS = {form: forms for table in (DOES, SEES) for forms in table.values() for form in forms}
+
+
+class Tag(NamedTuple):
+    """A word that only a certain kind of memory predicts.
+
+    `phenomenon`: "agreement", "memory" or "recall". `position`, `evidence`: indices into the story's words, of the word
+    itself and of the latest word that gives the answer. `contrast`: the words that one may take for it. `about`: for
+    recall, the things of this story.
+    """
+
+    phenomenon: str
+    position: int
+    evidence: int
+    contrast: tuple[str, ...]
+    about: tuple[str, ...] = ()
+
+    @property
+    def distance(self) -> int:
+        """In words, from the word back to its evidence."""
+        return self.position - self.evidence
+
+
+class Story:
+    """A story of the Village.
+
+    Attributes: `words` (tuple of str, without separators), `log_probs` (natural logs, one for each word and one for the
+    separator that closes the story), `tags`, `frames`, and the renderings, each made when first asked for.
+    """
+
+    def __init__(self, tale: Tale, log_probs: Sequence[float], words: Sequence[str] | None = None):
+        self.words = tuple(tale.words if words is None else words)
+        self.log_probs = tuple(log_probs)
+        self._tale = tale
+
+    def __repr__(self) -> str:
+        return f"Story({self.prose!r})"
+
+    @property
+    def text(self) -> str:
+        """The words, divided by spaces."""
+        return " ".join(self.words)
+
+    @cached_property
+    def prose(self) -> str:
+        """The story for people: capitals, and no space before a mark."""
+        return to_prose(self.words)
+
+    @cached_property
+    def tags(self) -> tuple[Tag, ...]:
+        """The tagged words in order; every other word is local."""
+        about = tuple(self._tale.thing.values())
+        return tuple(
+            Tag(kind, at, evidence, _PAIRS[self.words[at]] if kind == "agreement" else _CONTRASTS[kind],
+                about if kind == "recall" else ())
+            for kind, at, evidence in self._tale.tags
+        )  # fmt: skip
+
+    @cached_property
+    def frames(self) -> tuple[Frame, ...]:
+        """What the story tells, one frame for each sentence."""
+        return dress(self._tale)
+
+
+_CONTRASTS = {"memory": WEATHERS, "recall": THINGS}
+_NAMES_AND_I = frozenset({"mia", "leo", "ada", "tom", "eva", "max", "zoe", "ben"})
+
+
+def to_prose(words: Sequence[str]) -> str:
+    """English for people, from words divided by spaces."""
+    pieces: list[str] = []
+    begins = True
+    for word in words:
+        if word in {".", ",", "!", "?", ":"}:
+            pieces.append(word)
+        else:
+            name = word.removesuffix("'s") in _NAMES_AND_I
+            pieces.append((" " if pieces else "") + (word[0].upper() + word[1:] if begins or name else word))
+        begins = word in {".", "!", "?", ":"}
+    return "".join(pieces)
