@@ -1,0 +1,95 @@
+"""What the book's pages take from elsewhere while it is built: a Sphinx extension, named in _config.yml.
+
+- the repository's address, from pyproject.toml, behind the Colab, repository and issue buttons;
+- `<!-- common mistakes -->` in a page becomes the list of every "A common mistake" in the notebooks;
+- `<!-- results -->` becomes the tables of book/results/*.json;
+- 404.html, at the root of the built book, from book/404.html.
+"""
+
+import json
+import re
+from pathlib import Path
+
+from hygiene import ROOT, address, chapters, mistakes, read
+
+RESULTS = ROOT / "book" / "results"
+
+
+def title(path: Path) -> str:
+    """The heading of a notebook, without its mark."""
+    return read(path).cells[0].source.splitlines()[0].lstrip("# ")
+
+
+def mistakes_list() -> str:
+    """One entry a mistake, in the order of their numbers; those without a number come last, in reading order."""
+    entries = []
+    for path in chapters():
+        for label, paragraph in mistakes(read(path)):
+            name = label.removeprefix("mistake-")
+            rank = int(name) if name.isdigit() else 10_000
+            mark = f"**{name}.** " if name.isdigit() else ""
+            quoted = " ".join(paragraph.split())
+            entries.append((rank, f"- {mark}{quoted}\n  {{ref}}`Proof in {title(path)} <{label}>`."))
+    return "\n".join(entry for _, entry in sorted(entries, key=lambda entry: entry[0]))
+
+
+def results_tables() -> str:
+    """One table a chapter, one row a result: its value with the spread over seeds, on which data, in what time, where."""
+    parts = []
+    for path in sorted(RESULTS.glob("*.json")):
+        rows = json.loads(path.read_text(encoding="utf-8"))
+        notebook = ROOT / "notebooks" / f"{path.stem}.ipynb"
+        heading = f"[{title(notebook)}](../notebooks/{notebook.name})" if notebook.is_file() else path.stem
+        lines = [f"## {heading}", "", "| result | value | data | seeds | seconds | tolerance |", "|---|---|---|---|---|---|"]
+        for name, row in sorted(rows.items()):
+            spread = "" if row["spread"] is None else f" ± {row['spread']:.2g}"
+            seeds = ", ".join(map(str, row["seeds"])) or "none"
+            seconds = "" if row["seconds"] is None else f"{row['seconds']:.3g}"
+            value = f"{row['value']:.5g}{spread} {row['unit']}"
+            lines.append(f"| `{name}` | {value} | {row['data']} | {seeds} | {seconds} | {row['tolerance']:.1%} |")
+        places = sorted({row["where"] for row in rows.values()})
+        parts.append("\n".join([*lines, "", f"Measured on: {'; '.join(places)}."]))
+    return "\n\n".join(parts)
+
+
+GENERATED = {"<!-- common mistakes -->": mistakes_list, "<!-- results -->": results_tables}
+
+
+def fill_page(app, docname: str, source: list[str]) -> None:
+    """Put generated MyST text in the place of its mark."""
+    for mark, generate in GENERATED.items():
+        if docname.startswith("book/") and mark in source[0]:
+            source[0] = source[0].replace(mark, generate())
+
+
+def always_read(app, env, added, changed, removed) -> list[str]:
+    """Pages with generated text change when the notebooks or the results do, so they are read at every build."""
+    return [name for name in env.found_docs if name in ("book/common_mistakes", "book/results")]
+
+
+def set_address(app, config) -> None:
+    """Give the theme's buttons the repository's address."""
+    config.html_theme_options |= {
+        "repository_url": address(),
+        "repository_branch": "main",
+        "path_to_docs": "",
+        "use_repository_button": True,
+        "use_issues_button": True,
+    }
+
+
+def write_missing_page(app, exception) -> None:
+    """A page for addresses that do not exist. It may be shown at any depth, so its links are absolute."""
+    if exception is None and app.builder.format == "html":
+        home = f"/{re.sub(r'.*/', '', address())}/"
+        page = (ROOT / "book" / "404.html").read_text(encoding="utf-8").replace("{{home}}", home)
+        Path(app.outdir, "404.html").write_text(page, encoding="utf-8")
+
+
+def setup(app) -> dict:
+    """Sphinx calls this once."""
+    app.connect("config-inited", set_address)
+    app.connect("source-read", fill_page)
+    app.connect("env-get-outdated", always_read)
+    app.connect("build-finished", write_missing_page)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
