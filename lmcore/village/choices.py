@@ -273,7 +273,7 @@ ENDING_AFTER = {"at": ("under", "the", "bed", "."), "in": ("home", "."), "when":
 SAYS = {"happy": Chance({"says": 4, "laughs": 3, "sings": 3}), "grumpy": Chance({"says": 4, "sighs": 4, "yawns": 2})}
 EXCLAMATION = Chance({"what": 7, "such": 3})
 CLOSING_WORDS = {"good": ("night", "!"), "the": ("village", "sleeps", ".")}
-CLOSING = Chance({SEPARATOR: 4, "good": 3, "the": 3})
+CLOSING, NO_CLOSING = Chance({SEPARATOR: 4, "good": 3, "the": 3}), certain(SEPARATOR)
 
 
 @cache

@@ -11,7 +11,7 @@ from lmcore.village.choices import BIT, OWNER
 from lmcore.village.lexicon import HANDLES, SEPARATOR
 
 # A story may end from here on, has no long sentence from here on, and must begin to end from here on (words so far).
-END_FROM, SHORT_FROM, END_BY = 45, 97, 108
+END_FROM, SHORT_FROM, END_BY, CLOSE_BY = 45, 103, 113, 136
 SCENES_FROM, SCENES_BY = 5, 9
 
 
@@ -314,7 +314,7 @@ def ending(tale, first):
     yield from weather(tale)
     yield ("day", "!") if exclamation == "what" else ("weather", "!")
     tale.close("says", verb, exclamation, tale.weather, tale.weather_at)
-    word = yield c.CLOSING
+    word = yield c.CLOSING if len(tale.words) <= CLOSE_BY else c.NO_CLOSING
     if word == SEPARATOR:
         return
     yield c.CLOSING_WORDS[word]
