@@ -52,6 +52,10 @@ class NGramConfig:
             raise ValueError(f'fallback must be "use" or "refuse", not {self.fallback!r}.')
         self._check_mode()
 
+    def counts_neighbours(self, n: int) -> bool:
+        """Whether order n counts distinct left neighbours instead of occurrences: Kneser–Ney, below the top order."""
+        return self.smoothing in ("kneser_ney", "modified_kneser_ney") and n < self.order
+
     def _check_mode(self):
         ids = (self.start_id, self.end_id)
         if self.mode == "stream":

@@ -67,7 +67,7 @@ def count_ngrams(tokens: torch.Tensor, order: int, vocab_size: int, start_id: in
 def check_text(tokens: torch.Tensor, order: int, start_id: int | None, end_id: int | None) -> None:
     """Raise TypeError or ValueError unless `tokens` is a text from which n-grams of `order` can be counted."""
     if not isinstance(tokens, torch.Tensor):
-        raise TypeError(f"fit takes a 1-D tensor of token ids, not {type(tokens).__name__}; use tokenizer.encode(text).")
+        raise TypeError(f"fit takes a 1-D tensor of token ids, not {type(tokens).__name__}: tokenizer.encode(text).")
     if tokens.dtype != torch.long:
         raise TypeError(f"fit takes whole-number ids (torch.long), not {tokens.dtype}.")
     if tokens.dim() != 1:

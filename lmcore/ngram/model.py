@@ -6,8 +6,10 @@ from typing import NamedTuple
 import torch
 
 from lmcore.model import LanguageModel, check_ids, check_tokens
+from lmcore.ngram.arpa import read_arpa, write_arpa
 from lmcore.ngram.config import NGramConfig
 from lmcore.ngram.counts import check_text, count_ngrams, reach
+from lmcore.ngram.explain import Explanation, explain_probability
 from lmcore.ngram.smoothing import smooth
 from lmcore.tokenizer import Tokenizer
 
@@ -97,8 +99,8 @@ class NGram(LanguageModel):
         logits = torch.where(first >= 0, self.log_probs_1, self.log_base)  # (B T, V)
         for m in range(1, self.config.order):
             history = histories[m].reshape(B * T)
-            logits += self._log_backoff(m, history).unsqueeze(1)
-            place, children = self._children(m + 1, history)
+            logits += self.log_backoff(m, history).unsqueeze(1)
+            place, children = self.children(m + 1, history)
             words = self.table("keys", m + 1)[children] % self.vocab_size
             logits[place, words] = self.table("log_probs", m + 1)[children]
         return logits.reshape(B, T, self.vocab_size), state
@@ -114,28 +116,26 @@ class NGram(LanguageModel):
         log_probs = torch.where(histories[0] >= 0, self.log_probs_1[targets], self.log_base[targets])
         for m in range(1, self.config.order):
             rows = self.find(m + 1, histories[m], targets)
-            shorter = log_probs + self._log_backoff(m, histories[m])
+            shorter = log_probs + self.log_backoff(m, histories[m])
             log_probs = torch.where(rows >= 0, self.table("log_probs", m + 1)[rows.clamp(min=0)], shorter)
         return log_probs, state
 
-    def explain(self, history: torch.Tensor, word: int):
-        """How p(word | history) is made, order by order: an `Explanation`. history (T,), T >= 0; word an id."""
-        from lmcore.ngram.explain import explain
+    def explain(self, history: torch.Tensor | list[int], word: int) -> Explanation:
+        """How p(word | history) is made, order by order; see `lmcore.ngram.explain`. history (T,), T >= 0; word an id.
 
-        return explain(self, history, word)
+        Raises TypeError or ValueError for ids outside the vocabulary, RuntimeError before `fit`, ValueError for a model
+        read from an ARPA file, which has no counts.
+        """
+        return explain_probability(self, history, word)
 
     def to_arpa(self, path: str | os.PathLike, tokenizer: Tokenizer) -> None:
         """Write the model as an ARPA file; see `lmcore.ngram.arpa.write_arpa`."""
-        from lmcore.ngram.arpa import write_arpa
-
         write_arpa(self, path, tokenizer)
 
     @classmethod
     def from_arpa(cls, path: str | os.PathLike, tokenizer: Tokenizer | None = None) -> tuple["NGram", Tokenizer]:
         """The model in an ARPA file, and its tokenizer; see `lmcore.ngram.arpa.read_arpa`."""
-        from lmcore.ngram.arpa import read_arpa
-
-        return read_arpa(path, tokenizer)
+        return read_arpa(cls, path, tokenizer)
 
     def extra_repr(self) -> str:
         if not len(self.log_base):
@@ -170,11 +170,11 @@ class NGram(LanguageModel):
         state = NGramState(text[:, T:].clone(), (state.lengths + T).clamp(max=memory))
         return [rows[:, memory:] for rows in histories], state
 
-    def _log_backoff(self, m: int, rows: torch.Tensor) -> torch.Tensor:
+    def log_backoff(self, m: int, rows: torch.Tensor) -> torch.Tensor:
         """log b of histories of m tokens, in the shape of `rows`; 0 where the history was never seen."""
         return torch.where(rows >= 0, self.table("log_backoffs", m)[rows.clamp(min=0)], 0.0)
 
-    def _children(self, n: int, histories: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def children(self, n: int, histories: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Every row of order n that continues one of the `histories` (P,), and the place 0 … P-1 of that history."""
         keys = self.table("keys", n)
         first = torch.searchsorted(keys, histories * self.vocab_size)

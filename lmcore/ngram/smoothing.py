@@ -40,7 +40,7 @@ def method_counts(tables: list[Table], n: int, config: NGramConfig) -> torch.Ten
     the edge counts as one more neighbour.
     """
     counts, at_edge = tables[n - 1].counts, tables[n - 1].at_edge
-    if config.smoothing in ("kneser_ney", "modified_kneser_ney") and n < config.order:
+    if config.counts_neighbours(n):
         neighbours = torch.bincount(tables[n].suffixes, minlength=len(counts))
         counts = torch.where(at_edge, counts, neighbours) if config.mode == "sentence" else neighbours + at_edge
     if n == 1 and config.mode == "sentence":
