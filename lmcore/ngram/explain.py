@@ -104,9 +104,9 @@ def _order_share(model, history: tuple[int, ...], word: int, weight: float) -> O
     for m, token in enumerate(history, start=1):
         row = model.find(m, row, torch.tensor([token]))
     backoff = model.log_backoff(n - 1, row).exp().item()
-    _, children = model.children(n, row)
+    _, rows = model.continuations(n, row)
     counts = model.table("counts", n)
-    history_count = int(counts[children].sum())
+    history_count = int(counts[rows].sum())
     if history_count == 0:
         return OrderShare(n, ngram, kind, 0, 0, 0.0, backoff, 0.0)
     found = int(model.find(n, row, torch.tensor([word])))

@@ -100,9 +100,9 @@ class NGram(LanguageModel):
         for m in range(1, self.config.order):
             history = histories[m].reshape(B * T)
             logits += self.log_backoff(m, history).unsqueeze(1)
-            place, children = self.children(m + 1, history)
-            words = self.table("keys", m + 1)[children] % self.vocab_size
-            logits[place, words] = self.table("log_probs", m + 1)[children]
+            place, rows = self.continuations(m + 1, history)
+            words = self.table("keys", m + 1)[rows] % self.vocab_size
+            logits[place, words] = self.table("log_probs", m + 1)[rows]
         return logits.reshape(B, T, self.vocab_size), state
 
     def score(
@@ -174,11 +174,11 @@ class NGram(LanguageModel):
         """log b of histories of m tokens, in the shape of `rows`; 0 where the history was never seen."""
         return torch.where(rows >= 0, self.table("log_backoffs", m)[rows.clamp(min=0)], 0.0)
 
-    def children(self, n: int, histories: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def continuations(self, n: int, histories: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Every row of order n that continues one of the `histories` (P,), and the place 0 … P-1 of that history."""
         keys = self.table("keys", n)
         first = torch.searchsorted(keys, histories * self.vocab_size)
         number = torch.searchsorted(keys, (histories + 1) * self.vocab_size) - first
         place = torch.repeat_interleave(torch.arange(len(histories), device=keys.device), number)
-        skipped = number.cumsum(0) - number  # how many children stand before this history's in the answer
+        skipped = number.cumsum(0) - number  # how many rows stand before this history's in the answer
         return place, torch.arange(len(place), device=keys.device) + (first - skipped)[place]
