@@ -7,11 +7,17 @@ from lmcore.corpora import first_available, load_corpus
 from lmcore.evaluate import evaluate, token_losses
 from lmcore.generate import generate
 from lmcore.model import LanguageModel, load, load_tokenizer, save
+from lmcore.ngram import NGram, NGramConfig
+from lmcore.probes import probe
 from lmcore.tokenizer import CharTokenizer, WordTokenizer
+from lmcore.village import Village
 
 __all__ = [
     "CharTokenizer",
     "LanguageModel",
+    "NGram",
+    "NGramConfig",
+    "Village",
     "WordTokenizer",
     "evaluate",
     "first_available",
@@ -19,6 +25,7 @@ __all__ = [
     "load",
     "load_corpus",
     "load_tokenizer",
+    "probe",
     "save",
     "token_losses",
 ]

@@ -42,7 +42,7 @@ def next_token_probabilities(
     probs = torch.softmax(logits / temperature, -1)
     if top_k is None and top_p is None:
         return probs
-    ordered, order = probs.sort(-1, descending=True, stable=True)
+    ordered, order = probs.sort(dim=-1, descending=True, stable=True)
     if top_k is not None:
         ordered[..., top_k:] = 0
         ordered = ordered / ordered.sum(-1, keepdim=True)

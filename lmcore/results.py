@@ -111,10 +111,17 @@ def as_written(value: float, like: str) -> str:
     return f"{value:,.{decimals}f}" if "," in like else f"{value:.{decimals}f}"
 
 
+def prose() -> list[Path]:
+    """The files whose numbers may come from results: the pages, the chapters and the README."""
+    return [
+        path for pattern in ("README.md", "book/**/*.md", "notebooks/*.ipynb") for path in sorted(ROOT.glob(pattern))
+    ]
+
+
 def refresh() -> list[Path]:
     """Set every number of the prose to its committed result; returns the files that changed."""
     changed = []
-    for path in [*sorted((ROOT / "book").glob("**/*.md")), *sorted((ROOT / "notebooks").glob("*.ipynb"))]:
+    for path in prose():
         text = path.read_text(encoding="utf-8")
         new = CLAIM.sub(
             lambda m: f"{as_written(result(f'{m[2]}.{m[3]}'), m[1])}<!--r:{m[2]}.{m[3]}-->",

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -138,7 +139,7 @@ def _last_separator(row: Sequence[str]) -> int:
 def _stories(row: Sequence[str]) -> list[tuple[int, int]]:
     """The slices of `row` that begin with a separator (the first may not)."""
     starts = [i for i, word in enumerate(row) if word == SEPARATOR or i == 0]
-    return list(zip(starts, [*starts[1:], len(row)], strict=True))
+    return list(pairwise([*starts, len(row)]))
 
 
 def _first(word: str) -> float:

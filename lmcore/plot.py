@@ -1,0 +1,149 @@
+"""Every figure of the book: one size, one colour for each family of models, units on the axes, fit for light and dark.
+
+Figures are transparent with mid-grey axes, so that one picture stands on a white page and on a dark one. They have no
+title: the caption is the page's. Each function returns the Axes it drew on.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+
+from lmcore.probes import Probe
+
+GREY = "#808080"  # 3.9 : 1 against white and 5.3 : 1 against black
+SIZE = (6.4, 3.4)  # inches
+
+# One fixed colour for each family, told apart with any colour vision (Okabe & Ito 2008).
+COLOURS = {
+    "floor": GREY,
+    "uniform": GREY,
+    "n-gram": "#E69F00",
+    "RNN": "#56B4E9",
+    "LSTM": "#0072B2",
+    "GRU": "#009E73",
+    "attention": "#CC79A7",
+    "GPT": "#D55E00",
+}
+MARKS = ("o", "s", "^", "D", "v", "P", "X", "*")  # a second sign beside the colour, for greyscale
+
+STYLE = {
+    "figure.figsize": SIZE,
+    "figure.dpi": 110,
+    "figure.facecolor": "none",
+    "savefig.facecolor": "none",
+    "savefig.bbox": "tight",
+    "axes.facecolor": "none",
+    "axes.edgecolor": GREY,
+    "axes.labelcolor": GREY,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "text.color": GREY,
+    "xtick.color": GREY,
+    "ytick.color": GREY,
+    "grid.color": GREY,
+    "grid.alpha": 0.25,
+    "legend.frameon": False,
+    "legend.labelcolor": GREY,
+    "font.size": 10,
+    "lines.linewidth": 1.8,
+    "lines.markersize": 5,
+    "image.cmap": "cividis",
+    "svg.hashsalt": "lmcore",
+}
+
+
+def axes(columns: int = 1, height: float = SIZE[1], **settings: object) -> Axes | Sequence[Axes]:
+    """Empty axes in the book's style: one, or `columns` side by side that share their vertical scale."""
+    with plt.rc_context(STYLE):
+        _, ax = plt.subplots(
+            1, columns, figsize=(SIZE[0], height), sharey=columns > 1, layout="constrained", **settings
+        )
+    return ax
+
+
+def lines(
+    curves: Mapping[str, tuple[Sequence[float], Sequence[float]]],
+    xlabel: str,
+    ylabel: str,
+    *,
+    colours: Mapping[str, str] | None = None,
+    dashed: Sequence[str] = (),
+    ax: Axes | None = None,
+) -> Axes:
+    """Curves by name, each (x, y). A name in COLOURS has its family's colour; `dashed` names are drawn dashed."""
+    ax = axes() if ax is None else ax
+    with plt.rc_context(STYLE):
+        for i, (name, (x, y)) in enumerate(curves.items()):
+            colour = (colours or COLOURS).get(name, list(COLOURS.values())[2 + i % 6])
+            style = "--" if name in dashed else "-"
+            ax.plot(x, y, style, marker=MARKS[i % len(MARKS)], color=colour, label=name)
+        _finish(ax, xlabel, ylabel, legend=len(curves) > 1)
+    return ax
+
+
+def bars(
+    names: Sequence[str], values: Sequence[float], xlabel: str, *, colour: str = GREY, ax: Axes | None = None
+) -> Axes:
+    """One horizontal bar for each name, the first on top; `xlabel` says the unit."""
+    ax = axes(height=0.6 + 0.28 * len(names)) if ax is None else ax
+    with plt.rc_context(STYLE):
+        drawn = ax.barh(range(len(names)), values, color=colour)
+        ax.bar_label(drawn, fmt="%.3f", padding=3, color=GREY, fontsize=8)
+        ax.set_yticks(range(len(names)), names)
+        ax.invert_yaxis()
+        ax.margins(x=0.12)
+        _finish(ax, xlabel, "", grid="x")
+    return ax
+
+
+def stacked_bars(
+    names: Sequence[str], parts: Mapping[str, Sequence[float]], xlabel: str, *, ax: Axes | None = None
+) -> Axes:
+    """Horizontal bars made of parts, the first part leftmost; `parts` maps a part's name to its value for each bar."""
+    ax = axes(height=0.9 + 0.28 * len(names)) if ax is None else ax
+    shades = plt.get_cmap("cividis")
+    left = [0.0] * len(names)
+    with plt.rc_context(STYLE):
+        for i, (part, values) in enumerate(parts.items()):
+            colour = shades(0.08 + 0.84 * i / max(1, len(parts) - 1))
+            ax.barh(range(len(names)), values, left=left, color=colour, label=part, edgecolor=GREY, linewidth=0.4)
+            left = [a + b for a, b in zip(left, values, strict=True)]
+        ax.set_yticks(range(len(names)), names)
+        ax.invert_yaxis()
+        _finish(ax, xlabel, "", legend=True, grid="x")
+    return ax
+
+
+def by_distance(
+    probes: Mapping[str, Probe], chance: float, *, grey: Sequence[str] = (), ax: Axes | None = None
+) -> Axes:
+    """Accuracy against distance, one line for each model; chance is a dotted line, earlier models (`grey`) are grey."""
+    ax = axes() if ax is None else ax
+    with plt.rc_context(STYLE):
+        groups = next(iter(probes.values())).accuracy_by_distance
+        for i, (name, found) in enumerate(probes.items()):
+            colour = GREY if name in grey else COLOURS.get(name, list(COLOURS.values())[2 + i % 6])
+            places = [list(groups).index(low) for low in found.accuracy_by_distance]
+            y = [100 * accuracy for accuracy in found.accuracy_by_distance.values()]
+            ax.plot(places, y, marker=MARKS[i % len(MARKS)], color=colour, label=name)
+        ax.axhline(100 * chance, color=GREY, linestyle=":", linewidth=1, label="chance")
+        ax.set_xticks(range(len(groups)), _ranges(list(groups)))
+        ax.set_ylim(0, 104)
+        _finish(ax, "distance to the evidence, words", "right, %", legend=True)
+    return ax
+
+
+def _ranges(lows: Sequence[int]) -> list[str]:
+    groups = [f"{low}–{high - 1}" if high - 1 > low else f"{low}" for low, high in pairwise(lows)]
+    return [*groups, f"{lows[-1]}+"]
+
+
+def _finish(ax: Axes, xlabel: str, ylabel: str, *, legend: bool = False, grid: str = "y") -> None:
+    ax.set_xlabel(xlabel)
+    ax.set_ylabel(ylabel)
+    ax.grid(axis=grid)
+    if legend:
+        ax.legend(fontsize=9)

@@ -1,0 +1,56 @@
+"""What one can play with in a notebook. For readers without a kernel each has a static figure beside it."""
+
+from collections.abc import Callable
+
+import ipywidgets
+import matplotlib.pyplot as plt
+
+from lmcore import plot
+from lmcore.ngram import NGram
+from lmcore.ngram.explain import Explanation
+from lmcore.tokenizer import Tokenizer
+
+
+def text_and_figure(text: str, draw: Callable[[str], object], label: str) -> ipywidgets.VBox:
+    """A text field and, below it, what `draw(text)` shows; drawn anew at every change.
+
+    A ValueError (an unknown word, say) is shown as a sentence in place of the figure.
+    """
+    field = ipywidgets.Text(value=text, description=label, continuous_update=False, layout={"width": "95%"})
+    output = ipywidgets.Output()
+
+    def update(_: object = None) -> None:
+        output.clear_output(wait=True)
+        with output:
+            try:
+                draw(field.value)
+                plt.show()
+            except ValueError as error:
+                plt.close()
+                print(error)
+
+    field.observe(update, names="value")
+    update()
+    return ipywidgets.VBox([field, output])
+
+
+def next_words(model: NGram, tokenizer: Tokenizer, history: str, top: int = 10) -> plot.Axes:
+    """The likeliest next tokens after `history`, each bar divided into what every order gave to it.
+
+    Raises ValueError if the history is empty or has tokens that the tokenizer does not know.
+    """
+    ids = tokenizer.encode(history, allow_special=True)
+    if not len(ids):
+        raise ValueError("type at least one token.")
+    probs = model(ids[None])[0][0, -1]
+    best = probs.topk(min(top, tokenizer.vocab_size)).indices.tolist()
+    made = [model.explain(ids, word) for word in best]
+    return draw_explanations(made, [repr(tokenizer.tokens[word])[1:-1] for word in best])
+
+
+def draw_explanations(explanations: list[Explanation], names: list[str]) -> plot.Axes:
+    """One bar for each explained word, divided into the shares of the orders, the highest order first."""
+    orders = sorted({share.order for made in explanations for share in made.orders}, reverse=True)
+    shares = [{share.order: share.share for share in made.orders} for made in explanations]
+    parts = {f"order {order}" if order else "uniform": [share.get(order, 0.0) for share in shares] for order in orders}
+    return plot.stacked_bars(names, parts, "probability of the next token")
