@@ -29,7 +29,8 @@ def test_a_round_trip_scores_the_same(smoothing, mode, tmp_path):
         expected, _ = model(rows)
         torch.testing.assert_close(again(rows)[0], expected, rtol=0, atol=1e-12)
         assert tokenizer is WORDS
-        assert (again.config.mode, again.config.start_id) == (mode, SENTENCE["start_id"] if mode == "sentence" else None)
+        assert again.config.mode == mode
+        assert again.config.start_id == (SENTENCE["start_id"] if mode == "sentence" else None)
 
         renumbered, tokenizer = NGram.from_arpa(tmp_path / "model.arpa")
         ids = torch.tensor([tokenizer.ids[token] for token in WORDS.tokens])

@@ -181,7 +181,7 @@ class _Reader:
     def sections(self) -> list[list[tuple[int, float, tuple[str, ...], float]]]:
         heads = [i for i, line in enumerate(self.lines) if line.startswith("\\")]
         names = [self.lines[i].strip() for i in heads]
-        n_orders = max(0, len(heads) - 2)
+        n_orders = sum(name.endswith("-grams:") for name in names)
         expected = ["\\data\\", *(f"\\{n}-grams:" for n in range(1, n_orders + 1)), "\\end\\"]
         if n_orders < 1 or names != expected:
             wrong = next((i for i, (a, b) in enumerate(zip(names, expected, strict=False)) if a != b), len(names))
