@@ -3,6 +3,7 @@
 - the repository's address, from pyproject.toml, behind the Colab, repository and issue buttons;
 - `<!-- common mistakes -->` in a page becomes the list of every "A common mistake" in the notebooks;
 - `<!-- results -->` becomes the tables of book/results/*.json;
+- figures and exercises are numbered within their chapter;
 - 404.html, at the root of the built book, from book/404.html.
 """
 
@@ -34,13 +35,14 @@ def mistakes_list() -> str:
 
 
 def results_tables() -> str:
-    """One table a chapter, one row a result: its value with the spread over seeds, on which data, in what time, where."""
+    """One table a chapter, one row a result: its value with the spread over seeds, and how it was measured."""
     parts = []
     for path in sorted(RESULTS.glob("*.json")):
         rows = json.loads(path.read_text(encoding="utf-8"))
         notebook = ROOT / "notebooks" / f"{path.stem}.ipynb"
         heading = f"[{title(notebook)}](../notebooks/{notebook.name})" if notebook.is_file() else path.stem
-        lines = [f"## {heading}", "", "| result | value | data | seeds | seconds | tolerance |", "|---|---|---|---|---|---|"]
+        columns = "| result | value | data | seeds | seconds | tolerance |"
+        lines = [f"## {heading}", "", columns, re.sub("[^|]+", "---", columns)]
         for name, row in sorted(rows.items()):
             spread = "" if row["spread"] is None else f" ± {row['spread']:.2g}"
             seeds = ", ".join(map(str, row["seeds"])) or "none"
@@ -67,8 +69,25 @@ def always_read(app, env, added, changed, removed) -> list[str]:
     return [name for name in env.found_docs if name in ("book/common_mistakes", "book/results")]
 
 
-def set_address(app, config) -> None:
-    """Give the theme's buttons the repository's address."""
+def number_by_chapter(app, env) -> list[str]:
+    """Number figures and exercises within their chapter: the first exercise of 03_ngram is 3.1."""
+    for docname, kinds in env.toc_fignumbers.items():
+        if chapter := re.match(r"notebooks/0*(\d+[a-z]?)_", docname):
+            for numbers in kinds.values():
+                in_order = sorted(numbers, key=numbers.get)
+                numbers.update({label: (chapter[1], place) for place, label in enumerate(in_order, 1)})
+    return []
+
+
+def drop_thebe(app) -> None:
+    """Jupyter Book always loads sphinx-thebe, whose script names another host and runs twice; no page uses it."""
+    for listeners in app.events.listeners.values():
+        listeners[:] = [entry for entry in listeners if not entry.handler.__module__.startswith("sphinx_thebe")]
+
+
+def settle(app, config) -> None:
+    """Give the theme's buttons the repository's address, and leave out what no page uses."""
+    drop_thebe(app)
     config.html_theme_options |= {
         "repository_url": address(),
         "repository_branch": "main",
@@ -88,8 +107,9 @@ def write_missing_page(app, exception) -> None:
 
 def setup(app) -> dict:
     """Sphinx calls this once."""
-    app.connect("config-inited", set_address)
+    app.connect("config-inited", settle)
     app.connect("source-read", fill_page)
     app.connect("env-get-outdated", always_read)
+    app.connect("env-get-updated", number_by_chapter, priority=900)
     app.connect("build-finished", write_missing_page)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

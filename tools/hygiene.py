@@ -22,7 +22,9 @@ SLIDE_TYPES = {"slide", "subslide", "fragment", "-", "notes", "skip"}
 FREE_NAMES = {"fig", "ax", "axes"}  # what the code of a folded figure may call its own
 WIDGET = "application/vnd.jupyter.widget-view+json"
 ABSOLUTE = re.compile(r"(?<![\w.:/~-])(/(?:home|root|tmp|usr|opt|var|mnt|work|content|Users)/\w|[A-Z]:\\\w)")
-MISTAKE = re.compile(r"^(`{3,}|:{3,})\{admonition\} A common mistake\n((?::.*\n)*)(.*?)^\1", re.MULTILINE | re.DOTALL)
+MISTAKE = re.compile(
+    r"^(`{3,}|:{3,})\{admonition\} A common mistake *\n((?::[^\n]*\n)*)(.*?)^\1 *$", re.MULTILINE | re.DOTALL
+)
 
 
 def address() -> str:
@@ -117,7 +119,8 @@ def sizes(nb, path) -> Iterator[str]:
         yield f"code cell {lines.index(max(lines)) + 1} has {max(lines)} lines, more than 30"
     if median(lines or [0]) > 8:
         yield f"the median code cell has {median(lines):.0f} lines, more than 8"
-    proven = sum(any(isinstance(node, ast.Assert) for node in ast.walk(ast.parse(_plain(cell.source)))) for cell in _code(nb))
+    trees = [ast.parse(_plain(cell.source)) for cell in _code(nb)]
+    proven = sum(any(isinstance(node, ast.Assert) for node in ast.walk(tree)) for tree in trees)
     if proven < 6:
         yield f"{proven} cells assert something, fewer than 6"
 
