@@ -8,8 +8,6 @@ import torch
 
 from lmcore.model import Batch, LanguageModel, check_tokens
 
-PIECE = 8192  # tokens a model is given at once; only speed and memory depend on it
-
 
 @dataclass(frozen=True, repr=False)
 class Evaluation:
@@ -124,8 +122,8 @@ def _document_losses(model: LanguageModel, tokens: torch.Tensor) -> torch.Tensor
         raise ValueError(f"a document of {len(tokens)} tokens has nothing to predict; it needs at least two.")
     check_tokens(tokens[None], model.vocab_size, "data")
     inputs, targets, state, losses = tokens[None, :-1], tokens[None, 1:], None, []
-    for start in range(0, inputs.shape[1], PIECE):
-        piece = slice(start, start + PIECE)
+    for start in range(0, inputs.shape[1], model.piece):
+        piece = slice(start, start + model.piece)
         log_probs, state = model.score(inputs[:, piece], targets[:, piece], state)
         losses.append(-log_probs[0].double().cpu())
     return torch.cat(losses)
@@ -137,7 +135,7 @@ def _row_losses(model: LanguageModel, batch: Batch) -> torch.Tensor:
     for name in ("inputs", "targets"):
         check_tokens(getattr(batch, name), model.vocab_size, name)
     losses = torch.zeros(batch.targets.shape, dtype=torch.float64)
-    for rows, part in _parts(batch):
+    for rows, part in _parts(batch, model.piece):
         state = None if part.source is None else model.read(part.source)
         log_probs, _ = model.score(part.inputs, part.targets, state)
         T = part.inputs.shape[1]
@@ -145,10 +143,10 @@ def _row_losses(model: LanguageModel, batch: Batch) -> torch.Tensor:
     return losses
 
 
-def _parts(batch: Batch) -> Iterator[tuple[slice, Batch]]:
-    """The batch in groups of rows of about PIECE tokens, each cut to its longest row."""
+def _parts(batch: Batch, piece: int) -> Iterator[tuple[slice, Batch]]:
+    """The batch in groups of rows of about `piece` tokens, each cut to its longest row."""
     B, T = batch.inputs.shape
-    step = max(1, PIECE // T)
+    step = max(1, piece // T)
     for start in range(0, B, step):
         rows = slice(start, start + step)
         longest = int(batch.mask[rows].sum(1).max())

@@ -43,11 +43,13 @@ class LanguageModel(nn.Module):
     """Base of every model. A subclass sets `config_class` and defines `forward`.
 
     Attributes: `config` (a frozen dataclass of plain values), `vocab_size`, and `context_length`, the number of tokens
-    that a model can look back at, or None where nothing bounds it.
+    that a model can look back at, or None where nothing bounds it. `piece` is how many tokens `evaluate` gives it at
+    once: only speed and memory depend on it.
     """
 
     config_class: type
     context_length: int | None = None
+    piece = 8192
 
     def __init__(self, config: Any):
         super().__init__()

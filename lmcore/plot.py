@@ -64,6 +64,12 @@ def axes(columns: int = 1, height: float = SIZE[1], **settings: object) -> Axes 
     return ax
 
 
+def shades(n: int) -> list[tuple[float, ...]]:
+    """`n` colours from one scale, for variants of one family; none so dark or so pale that it sinks into a page."""
+    scale = plt.get_cmap("cividis")
+    return [scale(0.25 + 0.6 * i / max(1, n - 1)) for i in range(n)]
+
+
 def lines(
     curves: Mapping[str, tuple[Sequence[float], Sequence[float]]],
     xlabel: str,
@@ -73,11 +79,11 @@ def lines(
     dashed: Sequence[str] = (),
     ax: Axes | None = None,
 ) -> Axes:
-    """Curves by name, each (x, y). A name in COLOURS has its family's colour; `dashed` names are drawn dashed."""
+    """Curves by name, each (x, y). A name in COLOURS has its family's colour, another a shade; `dashed` are dashed."""
     ax = axes() if ax is None else ax
     with plt.rc_context(STYLE):
         for i, (name, (x, y)) in enumerate(curves.items()):
-            colour = (colours or COLOURS).get(name, list(COLOURS.values())[2 + i % 6])
+            colour = (colours or COLOURS).get(name, shades(len(curves))[i])
             style = "--" if name in dashed else "-"
             ax.plot(x, y, style, marker=MARKS[i % len(MARKS)], color=colour, label=name)
         _finish(ax, xlabel, ylabel, legend=len(curves) > 1)
@@ -125,7 +131,7 @@ def by_distance(
     with plt.rc_context(STYLE):
         groups = next(iter(probes.values())).accuracy_by_distance
         for i, (name, found) in enumerate(probes.items()):
-            colour = GREY if name in grey else COLOURS.get(name, list(COLOURS.values())[2 + i % 6])
+            colour = GREY if name in grey else COLOURS.get(name, shades(len(probes))[i])
             places = [list(groups).index(low) for low in found.accuracy_by_distance]
             y = [100 * accuracy for accuracy in found.accuracy_by_distance.values()]
             ax.plot(places, y, marker=MARKS[i % len(MARKS)], color=colour, label=name)

@@ -38,6 +38,7 @@ class NGram(LanguageModel):
     """
 
     config_class = NGramConfig
+    piece = 2**18  # scoring makes no (T, V) table, and long pieces make its searches cheap
     config: NGramConfig
 
     def __init__(self, config: NGramConfig):
