@@ -3,8 +3,8 @@
     python benchmarks/ngram_speed.py
 
 Words: Multi30k, English, lower-cased, punctuation apart, one sentence a line. Ours has order 5 and modified
-Kneser-Ney; nltk's has order 3 and interpolated Kneser-Ney, and scores only a few sentences, since it is slow. Our times include
-the tokenizer's; both begin with the words of each sentence.
+Kneser-Ney; nltk's has order 3 and interpolated Kneser-Ney, and scores only a few sentences, since it is slow. Both
+begin with the words of each sentence, so that our times include the tokenizer's.
 Characters: Tiny Shakespeare, order 7, first 90 % against last 10 %, one stream. Each line is a process of its own.
 KenLM (C++) is not run here: it took 0.66 s for our task on words, a fixed number from another run of the same machine.
 """

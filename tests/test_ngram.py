@@ -169,6 +169,8 @@ def test_bad_questions():
         model.score(torch.tensor([[1, 2]]), torch.tensor([[1]]))
     with pytest.raises(ValueError, match=r"the state has the shape \(3, 2\); these rows need \(1, 2\)"):
         model(torch.tensor([[1]]), model(torch.ones(3, 4, dtype=torch.long))[1])
+    with pytest.raises(TypeError, match="history must be whole-number ids"):
+        model.explain([0.5], 1)
     with pytest.raises(ValueError, match="history contains the id 11"):
         model.explain([11], 1)
     with pytest.raises(ValueError, match="word contains the id -1"):

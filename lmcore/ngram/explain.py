@@ -70,11 +70,13 @@ def explain_probability(model, history: torch.Tensor, word: int) -> Explanation:
         raise ValueError("an ARPA file holds no counts, so there is nothing to explain: use a model that was fitted.")
     if not len(model.log_base):
         raise RuntimeError("this NGram has counted nothing yet: call fit(tokens) first.")
-    history, word = torch.as_tensor(history, dtype=torch.long), int(word)
+    history, word = torch.as_tensor(history), int(word)
+    if history.numel() and history.dtype != torch.long:
+        raise TypeError(f"history must be whole-number ids (torch.long), not {history.dtype}.")
     if history.dim() != 1:
         raise ValueError(f"history must be one row of ids, of the shape (T,), not {tuple(history.shape)}.")
     check_ids(history, config.vocab_size, "history")
-    check_ids(torch.tensor([word]), config.vocab_size, "word")
+    check_ids(torch.tensor(word), config.vocab_size, "word")
     history = _usable(history.tolist(), config)
 
     shares, weight = [], 1.0
@@ -100,16 +102,16 @@ def _order_share(model, history: tuple[int, ...], word: int, weight: float) -> O
     opens = config.mode == "sentence" and ngram[0] == config.start_id  # it keeps its raw count: see method_counts
     kind = "continuation" if config.counts_neighbours(n) and not opens else "raw"
 
-    row = torch.zeros(1, dtype=torch.long)
+    row = torch.zeros(1, dtype=torch.long, device=model.log_base.device)
     for m, token in enumerate(history, start=1):
-        row = model.find(m, row, torch.tensor([token]))
+        row = model.find(m, row, token)
     backoff = model.log_backoff(n - 1, row).exp().item()
     _, rows = model.continuations(n, row)
     counts = model.table("counts", n)
     history_count = int(counts[rows].sum())
     if history_count == 0:
         return OrderShare(n, ngram, kind, 0, 0, 0.0, backoff, 0.0)
-    found = int(model.find(n, row, torch.tensor([word])))
+    found = int(model.find(n, row, word))
     count = int(counts[found]) if found >= 0 else 0
     discount = model.discounts[n - 1, min(count, 3) - 1].item() if count else 0.0
     added = config.k * int((model.log_base > -torch.inf).sum()) if config.smoothing == "add_k" else 0.0

@@ -79,7 +79,7 @@ class NGram(LanguageModel):
         """The buffer `name` of order n: table("log_probs", 2) is `log_probs_2`."""
         return getattr(self, f"{name}_{n}")
 
-    def find(self, n: int, histories: torch.Tensor, words: torch.Tensor) -> torch.Tensor:
+    def find(self, n: int, histories: torch.Tensor, words: torch.Tensor | int) -> torch.Tensor:
         """Rows, in the table of order n, of the n-grams made of a history's row and a word; -1 where there is none.
 
         `histories` are rows of order n-1, and -1 again where there is none: the key is then negative, found nowhere.

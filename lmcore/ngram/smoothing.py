@@ -53,8 +53,8 @@ def estimate_discounts(counts: torch.Tensor, n_discounts: int) -> tuple[torch.Te
     """D for counts of 1, 2, and 3 and more, (3,), and whether they fell back to constants.
 
     With n_j the number of n-grams counted j times and Y = n_1 / (n_1 + 2 n_2): one discount is D = Y (Ney, Essen &
-    Kneser 1994); three are D_j = j - (j+1) Y n_{j+1} / n_j (Chen & Goodman 1998, eq. 26). They are out of range where
-    an n_j is 0 or a D_j is not in (0, j]: a discount of 0 would leave nothing for what was not seen.
+    Kneser 1994); three are D_j = j - (j+1) Y n_{j+1} / n_j (Chen & Goodman 1998, section 3). They are out of range
+    where an n_j is 0 or a D_j is not in (0, j]: a discount of 0 would leave nothing for what was not seen.
     """
     n1, n2, n3, n4 = torch.bincount(counts.clamp(max=5), minlength=6)[1:5].tolist()
     needed = (n1, n2) if n_discounts == 1 else (n1, n2, n3, n4)
