@@ -97,7 +97,7 @@ BREAKS = {
     "an empty cell": (set_source(6, " "), "empty"),
     "a dead widget": (add_output(6, WIDGET), "widget"),
     "a path in an output": (add_output(6, PATH), "absolute path, /home/m"),
-    "a path in the code": (set_source(6, 'open("/tmp/x")'), "absolute path"),
+    "a path in the code": (set_source(6, 'open("/home/me/x")'), "absolute path"),
     "no slide type": (lambda notebook: code(notebook, 7).metadata.pop("slideshow"), "slide_type"),
     "few slides": (lambda n: [c.metadata.slideshow.update(slide_type="-") for c in n.cells[1:24]], "fewer than 8"),
     "a shown exercise": (
