@@ -17,12 +17,11 @@ endif
 
 # One thread per process, so that outputs are the same everywhere and two processes do not fight for two cores.
 export OMP_NUM_THREADS := 1
-export PATH := $(BIN):$(PATH)
-# Old results of a run with LMCORE_RECORD=1 must never be written by a test or a build.
+# Only the two targets that say so below may write results.
 unexport LMCORE_RECORD
 
-BOOK    := jupyter-book build . --all -n -W --keep-going
-NBVAL   := pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=300 -n 2 --dist loadfile -q notebooks
+BOOK    := $(BIN)/jupyter-book build . --all -n -W --keep-going
+NBVAL   := $(BIN)/pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=300 -n 2 --dist loadfile -q notebooks
 # No data, no network, nothing kept from before: proxies at a closed port, an empty cache.
 OFFLINE := env -u LMCORE_DATA LMCORE_CACHE=$(CURDIR)/_build/empty-cache \
            http_proxy=http://127.0.0.1:9 https_proxy=http://127.0.0.1:9 \
@@ -50,8 +49,8 @@ book: $(STAMP)
 	@echo "The book is $(CURDIR)/_build/html/index.html (make serve shows it in a browser)."
 
 test: $(STAMP)
-	ruff check .
-	pytest -n 2 -q
+	$(BIN)/ruff check .
+	$(BIN)/pytest -n 2 -q
 	$(NBVAL)
 	rm -rf _build/empty-cache
 	$(OFFLINE) $(NBVAL)
@@ -59,24 +58,25 @@ test: $(STAMP)
 
 serve: $(STAMP)
 	@test -f _build/html/index.html || $(BOOK)
-	python -m http.server --directory _build/html --bind 127.0.0.1 $(PORT)
+	$(BIN)/python -m http.server --directory _build/html --bind 127.0.0.1 $(PORT)
 
 look: $(STAMP)
-	python -m pip install --quiet --disable-pip-version-check "playwright==1.65.2"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "playwright==1.65.2"
 	$(BOOK)
-	python tools/look.py
+	$(BIN)/python tools/look.py
 
 notebooks: $(STAMP)
-	LMCORE_RECORD=1 python tools/notebooks.py run
+	LMCORE_RECORD=1 $(BIN)/python tools/notebooks.py run
+	$(BIN)/python -m lmcore.results refresh
 
 results: $(STAMP)
-	LMCORE_RECORD=1 python -m lmcore.results refresh
+	LMCORE_RECORD=1 $(BIN)/python -m lmcore.results refresh
 
 bench: $(STAMP)
-	for script in benchmarks/[!_]*.py; do echo "== $$script"; python $$script || exit 1; done
+	for script in benchmarks/[!_]*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 slides: $(STAMP)
-	python tools/slides.py
+	$(BIN)/python tools/slides.py
 
 clean:
 	rm -rf .venv _build .ruff_cache .hypothesis build *.egg-info
