@@ -62,30 +62,32 @@ MARKDOWN = MarkdownIt("commonmark", {"html": True}).enable("table").use(dollarma
 
 def plain_markdown(source: str) -> str:
     """MyST as plain markdown: a directive becomes its title and its body, a role its text."""
-    lines, options = [], False
+    lines: list[str] = []
+    fences: list[tuple[str, list[str]]] = []  # open ones: what closes it, what then stands in the last line's place
+    options = False
     for line in source.splitlines():
         if match := FENCE.match(line):
-            kind, argument = match[2], match[3]
+            fence, kind, argument = match.groups()
+            fences.append((fence, ["$$"] if kind == "math" else []))
             options = True
             if kind == "math":
                 lines.append("$$")
+            elif kind == "literalinclude":
+                lines.append(f"`{argument.removeprefix('../')}`\n")
             elif argument and kind != "figure":
                 lines.append(f"**{argument}**\n")
         elif options and re.match(r":[\w-]+:", line):
             continue
-        elif re.fullmatch(r"`{3,}|:{3,}", line.strip()) and not _inside_code(lines):
+        elif fences and line.rstrip() == fences[-1][0]:
+            lines += fences.pop()[1]
             options = False
         else:
-            options = options and not line.strip()
+            options = False
+            if line.startswith("```"):
+                fences.append(("```", ["```"]))
             lines.append(line)
-    text = "\n".join(lines)
-    text = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
-    text = re.sub(r"\[\]\([^)]*\)", "", text)
-    return ROLE.sub(lambda match: "" if match[1] == "cite" else f"`{match[2]}`" if match[1] == "py" else match[2], text)
-
-
-def _inside_code(lines: list[str]) -> bool:
-    return sum(line.startswith("```") for line in lines) % 2 == 1
+    text = re.sub(r"<!--.*?-->|\[\]\([^)]*\)", "", "\n".join(lines), flags=re.DOTALL)
+    return ROLE.sub(lambda match: "" if match[1] == "cite" else match[2], text)
 
 
 def output_html(output) -> str:
