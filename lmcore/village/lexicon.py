@@ -17,7 +17,7 @@ PLACES = (
     ("in", "park"), ("in", "square"), ("in", "kitchen"), ("at", "market"), ("at", "mill"),
     ("on", "hill"), ("on", "roof"), ("under", "bridge"), ("under", "oak"),
 )  # fmt: skip
-LOOKS = ("old", "small", "beautiful")
+LOOKS = ("big", "small", "beautiful")
 
 # Beings, (one, many). The word for many is never the word for one.
 BEINGS = {

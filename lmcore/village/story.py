@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import NamedTuple
 
+from lmcore.village import chinese, french, tasks
 from lmcore.village.frames import Frame, dress
-from lmcore.village.lexicon import DOES, SEES, THINGS, WEATHERS
-from lmcore.village.program import Tale
+from lmcore.village.lexicon import DOES, NAMES, POSSESSIVES, SEES, THINGS, WEATHERS
+from lmcore.village.tale import Tale
 
 _PAIRS = {form: forms for table in (DOES, SEES) for forms in table.values() for form in forms}
 
@@ -69,11 +70,61 @@ class Story:
     @cached_property
     def frames(self) -> tuple[Frame, ...]:
         """What the story tells, one frame for each sentence."""
-        return dress(self._tale)
+        return dress(self._tale.words, self._tale.records)
+
+    @property
+    def mood(self) -> str | None:
+        """How everyone feels: "happy" or "grumpy"; None if the text stops before it says so."""
+        return self._tale.feeling or None
+
+    @property
+    def topic(self) -> str | None:
+        """The day's business: "market", "washing", "painting" or "hide-and-seek"; None if it is not told."""
+        return self._tale.topic or None
+
+    @cached_property
+    def french_words(self) -> str:
+        """The story in French, words divided by spaces, elided ones too ("l' oiseau")."""
+        return french.words(self.frames)
+
+    @cached_property
+    def french(self) -> str:
+        """The story in French for people."""
+        return french.prose(self.french_words)
+
+    @cached_property
+    def chinese_words(self) -> str:
+        """The story in Chinese, words divided by spaces."""
+        return chinese.words(self.frames)
+
+    @property
+    def chinese(self) -> str:
+        """The story in Chinese for people, without spaces."""
+        return self.chinese_words.replace(" ", "")
+
+    @cached_property
+    def summary(self) -> str:
+        """The story in one sentence, in words of the Village."""
+        return tasks.summary(self.frames)
+
+    @cached_property
+    def questions(self) -> tuple[tasks.Question, ...]:
+        """Questions with their answers, each decided by the text."""
+        return tasks.questions(self.frames)
+
+    @cached_property
+    def roles(self) -> tuple[tuple[tasks.Role, ...], ...]:
+        """For each frame its (role, start, end) spans of words."""
+        return tasks.roles(self.frames)
+
+    @cached_property
+    def role_tags(self) -> tuple[str, ...]:
+        """The same, one tag for each word: "B-actor", "I-actor", …, "O"."""
+        return tasks.role_tags(self.frames, len(self.words))
 
 
 _CONTRASTS = {"memory": WEATHERS, "recall": THINGS}
-_NAMES_AND_I = frozenset({"mia", "leo", "ada", "tom", "eva", "max", "zoe", "ben"})
+_NAMES = frozenset((*NAMES, *POSSESSIVES))
 
 
 def to_prose(words: Sequence[str]) -> str:
@@ -84,7 +135,7 @@ def to_prose(words: Sequence[str]) -> str:
         if word in {".", ",", "!", "?", ":"}:
             pieces.append(word)
         else:
-            name = word.removesuffix("'s") in _NAMES_AND_I
-            pieces.append((" " if pieces else "") + (word[0].upper() + word[1:] if begins or name else word))
+            capital = begins or word in _NAMES
+            pieces.append((" " if pieces else "") + (word[0].upper() + word[1:] if capital else word))
         begins = word in {".", "!", "?", ":"}
     return "".join(pieces)

@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from lmcore.village.chance import Chance, Split, certain
 from lmcore.village.choices import OPENINGS
 from lmcore.village.lexicon import SEPARATOR
-from lmcore.village.program import Tale, tell
+from lmcore.village.program import tell
+from lmcore.village.tale import Tale
 
 IMPOSSIBLE = float("-inf")
 ONLY_SEPARATOR = certain(SEPARATOR)
