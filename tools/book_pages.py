@@ -3,6 +3,7 @@
 - the repository's address, from pyproject.toml, behind the Colab, repository and issue buttons;
 - `<!-- common mistakes -->` in a page becomes the list of every "A common mistake" in the notebooks;
 - `<!-- results -->` becomes the tables of book/results/*.json;
+- `<!-- story -->` becomes one of the Village's stories;
 - figures and exercises are numbered within their chapter;
 - 404.html, at the root of the built book, from book/404.html.
 """
@@ -12,6 +13,8 @@ import re
 from pathlib import Path
 
 from hygiene import ROOT, address, chapters, mistakes, read
+
+from lmcore.village import Village
 
 RESULTS = ROOT / "book" / "results"
 
@@ -54,7 +57,16 @@ def results_tables() -> str:
     return "\n\n".join(parts)
 
 
-GENERATED = {"<!-- common mistakes -->": mistakes_list, "<!-- results -->": results_tables}
+def story() -> str:
+    """One of the Village's stories, as people read it."""
+    return f"> {Village().story(seed=3).prose}"
+
+
+GENERATED = {
+    "<!-- story -->": story,
+    "<!-- common mistakes -->": mistakes_list,
+    "<!-- results -->": results_tables,
+}
 
 
 def fill_page(app, docname: str, source: list[str]) -> None:
@@ -66,7 +78,7 @@ def fill_page(app, docname: str, source: list[str]) -> None:
 
 def always_read(app, env, added, changed, removed) -> list[str]:
     """Pages with generated text change when the notebooks or the results do, so they are read at every build."""
-    return [name for name in env.found_docs if name in ("book/common_mistakes", "book/results")]
+    return [name for name in env.found_docs if name in ("book/index", "book/common_mistakes", "book/results")]
 
 
 def number_by_chapter(app, env) -> list[str]:
