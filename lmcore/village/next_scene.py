@@ -10,8 +10,8 @@ from lmcore.village.options import able, eligible, statable
 NAME, OWNER_FIRST, BEING_FIRST, FILLER, STILL, END = range(6)
 SCENE_PART = partition((NAMES, POSSESSIVES, ("the",), FILLER_WORDS, ("it", "such", "how", "outside"), ENDING_WORDS))
 # Things come into play soon after they were shown: the first scenes are more often about them.
-EARLY_WEIGHTS = (0.40, 0.21, 0.17, 0.10, 0.14)
-WEIGHTS = (0.225, 0.125, 0.31, 0.165, 0.25)
+EARLY_WEIGHTS = (0.41, 0.20, 0.13, 0.09, 0.20)
+WEIGHTS = (0.225, 0.125, 0.325, 0.165, 0.23)
 END_WEIGHT = 0.35
 _THE = certain("the")
 
@@ -34,22 +34,19 @@ def scene_start(tale, may_end: bool, must_end: bool, long: bool, early: bool, be
     actors, states = _actors(tale), statable(tale)
     states = states & ~tale.last or states
     echoes = tale.echoes & ~1
-    possible = (actors != 0, states != 0, long and tale.heads != 0, before != FILLER and tale.fillers != 0,
-                before != STILL and echoes != 0)
-    parts = (
-        names(actors), owners(states), _THE, fillers(tale.fillers), still(echoes), end
+    possible = (
+        actors != 0, states != 0, long and tale.heads != 0, before != FILLER and tale.fillers != 0,
+        before != STILL and echoes != 0,
     )  # fmt: skip
+    parts = (names(actors), owners(states), _THE, fillers(tale.fillers), still(echoes), end)
     return Split(_scene_kinds(possible, may_end, early), parts, SCENE_PART)
 
 
 def _actors(tale) -> int:
     """The villagers who can do something that was not told before."""
-    actors = 0
-    if able(tale, eligible(tale.owners, tale.last, 0)):
-        actors = ALL_NAMES & ~tale.owners
-    actors |= ALL_NAMES & ~tale.gestured
+    actors = ALL_NAMES & ~tale.gestured
     for bit in _SINGLE:
-        if tale.owners & bit & ~actors and able(tale, eligible(tale.owners, tale.last, bit)):
+        if tale.gestured & bit and able(tale, eligible(tale.owners, tale.last, bit), bit):
             actors |= bit
     return actors
 
@@ -57,7 +54,10 @@ def _actors(tale) -> int:
 _SINGLE = tuple(BIT.values())
 
 
-@cache
-def all_but_only(pool: int) -> Chance:
-    """All villagers, without the owner who is alone in `pool`: somebody else must be able to act."""
-    return names(ALL_NAMES & ~pool if pool.bit_count() == 1 else ALL_NAMES)
+def closers(tale, pool: int, finding: bool) -> Chance:
+    """Who may end the day with the thing of an owner in `pool`: not that owner, and who finds it has not hidden it."""
+    actors = 0
+    for bit in _SINGLE:
+        if (pool & tale.sought_by(bit) if finding else pool) & ~bit:
+            actors |= bit
+    return names(actors)

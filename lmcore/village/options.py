@@ -25,7 +25,7 @@ AFTER_GESTURE = {
     "smiles": Chance({".": 3, "at": 2}), "laughs": Chance({".": 3, "with": 2}),
     "yawns": Chance({".": 3, "quietly": 2}), "sighs": Chance({".": 3, "quietly": 2}),
 }  # fmt: skip
-PLACE_INDEX = {place: i for i, place in enumerate(PLACES)}
+PLACE_INDEX = {noun: i for i, (_, noun) in enumerate(PLACES)}
 
 
 def eligible(pool: int, last: int, actor: int) -> int:
@@ -33,15 +33,15 @@ def eligible(pool: int, last: int, actor: int) -> int:
     return pool & ~actor & ~last or pool & ~actor
 
 
-def able_owners(tale, verb: int) -> int:
-    """The owners to whose thing the verb may happen now: what is hidden is only sought, and nothing happens twice."""
-    open_to = tale.hidden if HANDLES[verb] in SEEKS else tale.owners & ~tale.hidden
+def able_owners(tale, verb: int, actor: int) -> int:
+    """The owners to whose thing the actor may do this: what is hidden is only sought, and nothing happens twice."""
+    open_to = tale.sought_by(actor) if HANDLES[verb] in SEEKS else tale.owners & ~tale.hidden
     return open_to & ~tale.handled[verb]
 
 
-def able(tale, pool: int) -> int:
-    """The verbs, as bits, that have an owner in `pool`."""
-    hidden, shown = pool & tale.hidden, pool & ~tale.hidden
+def able(tale, pool: int, actor: int) -> int:
+    """The verbs, as bits, that the actor may do to the thing of an owner in `pool`."""
+    hidden, shown = pool & tale.sought_by(actor), pool & ~tale.hidden
     hides, finds, drops, cleans, paints, carries, asks = tale.handled
     return (
         (shown & ~hides != 0) | (hidden & ~finds != 0) << 1 | (shown & ~drops != 0) << 2 | (shown & ~cleans != 0) << 3
@@ -55,6 +55,9 @@ def deeds(able: int, gesture: bool, topic: str, feeling: str) -> Chance:
     if (favoured := VERB_OF_TOPIC[topic]) in weights:
         weights[favoured] *= 4
     return mix((0.85 * bool(able), Chance(weights)), (0.15 * gesture, GESTURE_CHANCE[feeling]))
+
+
+STOP_OR_TO = even((".", "to"))  # after "carries mia's kite"
 
 
 def _place_weights(topic: str, now: int | None) -> dict[tuple[str, str], float]:
@@ -77,7 +80,9 @@ def stop_or_place(topic: str, now: int | None) -> Chance:
 
 @cache
 def place_noun(topic: str, now: int | None, preposition: str) -> Chance:
-    return Chance({noun: weight for (p, noun), weight in _place_weights(topic, now).items() if p == preposition})
+    """The noun after "in the", "at the", …; "to the" goes with all of them."""
+    places = _place_weights(topic, now).items()
+    return Chance({noun: weight for (p, noun), weight in places if preposition in (p, "to")})
 
 
 LOOK = even(LOOKS)

@@ -15,7 +15,7 @@ from lmcore.village.scenes import being, deed, own, state_of_thing
 from lmcore.village.tale import Tale
 
 # A story may end from here on, has no long sentence from here on, and must begin to end from here on (words so far).
-END_FROM, SHORT_FROM, END_BY, CLOSE_BY = 45, 103, 113, 136
+END_FROM, SHORT_FROM, END_BY, CLOSE_BY = 47, 103, 113, 136
 SCENES_FROM, SCENES_BY, EARLY = 5, 9, 2
 
 
@@ -142,8 +142,10 @@ def ending(tale, first):
     else:
         yield c.ENDING_WORDS[first]
     pool = tale.hidden if at_last else tale.owners & ~tale.hidden
-    actor = yield n.all_but_only(pool)
+    actor = yield n.closers(tale, pool, at_last)
     yield ("finds",) if at_last else (c.ENDING_VERB[first],)
+    if at_last:
+        pool = tale.sought_by(BIT[actor])
     whose = yield c.owners(o.eligible(pool, tale.last, BIT[actor]))
     owner = yield from own(tale, whose)
     at = len(tale.words) - 1

@@ -19,7 +19,7 @@ def own(tale, word):
 def deed(tale, actor):
     """A villager does something with the thing of another, or shows a feeling."""
     eligible = o.eligible(tale.owners, tale.last, BIT[actor])
-    able = o.able(tale, eligible)
+    able = o.able(tale, eligible, BIT[actor])
     word = yield o.deeds(able, not tale.gestured & BIT[actor], tale.topic, tale.feeling)
     if word in o.GESTURE_WORDS:
         tale.gestured |= BIT[actor]
@@ -34,7 +34,7 @@ def deed(tale, actor):
     verb = o.HANDLE_INDEX[word]
     if word == "asks":
         yield o.WHERE_IS
-    whose = yield c.owners(eligible & o.able_owners(tale, verb))
+    whose = yield c.owners(eligible & o.able_owners(tale, verb, BIT[actor]))
     owner = yield from own(tale, whose)
     bit, at = BIT[owner], len(tale.words) - 1
     tale.handled[verb] |= bit
@@ -47,11 +47,12 @@ def deed(tale, actor):
         yield (".",)
     else:
         now = tale.place[owner] if tale.placed & bit else None
-        preposition = yield o.stop_or_place(tale.topic, now)
+        preposition = yield o.STOP_OR_TO if word == "carries" else o.stop_or_place(tale.topic, now)
         if preposition != ".":
             place = yield from to_place(tale, preposition, now)
     if word == "hides":
         tale.hidden |= bit
+        tale.hid[BIT[actor]] = tale.hid.get(BIT[actor], 0) | bit
     elif word == "finds":
         tale.hidden &= ~bit
     if place is not None:
@@ -67,7 +68,7 @@ def to_place(tale, preposition, now):
     yield ("the",)
     noun = yield o.place_noun(tale.topic, now, preposition)
     yield (".",)
-    return o.PLACE_INDEX[preposition, noun]
+    return o.PLACE_INDEX[noun]
 
 
 def state_of_thing(tale, whose):

@@ -42,8 +42,10 @@ def summary(frames: Sequence[Frame]) -> str:
 
 def _clause(frame: Frame) -> str:
     """ "leo hides mia's lamp in the park" """
-    thing = _owned(frame)
-    rest = [frame.value("place") or ""] if frame.kind != "state" else ["is", frame.value("place") or _very(frame)]
+    thing, place = _owned(frame), frame.value("place") or ""
+    if frame.form == "carries" and place:
+        place = " ".join(["to", *place.split()[1:]])
+    rest = [place] if frame.kind != "state" else ["is", place or _very(frame)]
     before = [] if frame.kind == "state" else [frame.value("actor"), frame.value("action")]
     return " ".join(filter(None, [*before, thing, *rest]))
 
