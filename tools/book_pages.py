@@ -95,6 +95,7 @@ def drop_thebe(app) -> None:
     """Jupyter Book always loads sphinx-thebe, whose script names another host and runs twice; no page uses it."""
     for listeners in app.events.listeners.values():
         listeners[:] = [entry for entry in listeners if not entry.handler.__module__.startswith("sphinx_thebe")]
+    app.registry.css_files[:] = [entry for entry in app.registry.css_files if "thebe" not in entry[0]]
 
 
 def settle(app, config) -> None:

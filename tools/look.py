@@ -9,6 +9,7 @@ the system's own (CHROMIUM names it where it is not found).
 
 import contextlib
 import functools
+import http
 import http.server
 import os
 import re
@@ -41,6 +42,14 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
     def log_message(self, *arguments) -> None:
         """Say nothing."""
+
+    def do_GET(self) -> None:
+        """Answer; an icon that the browser looks for of itself at the root is nothing that a page asked for."""
+        if self.path == "/favicon.ico":
+            self.send_response(http.HTTPStatus.NO_CONTENT)
+            self.end_headers()
+        else:
+            super().do_GET()
 
     def handle(self) -> None:
         """Answer, and do not mind a browser that has gone on to another page."""
