@@ -50,12 +50,11 @@ _FRAMEWORK = (
     ".", ",", "!", "?", ":", "a", "an", "the", "and", "is", "it", "this", "here", "there", "that", "in", "at", "on",
     "under", "one", "once", "upon", "good", "morning", "day", "night", "evening", "village", "wakes", "up", "old",
     "rooster", "crows", "every", "window", "opens", "to", "everyone", "nobody", "what", "such", "weather", "how",
-    "outside",
-    "still", "stays", "look", "where", "with", "very", "again", "quietly", "all", "happily", "alone", "ding", "dong",
-    "clock", "strikes", "bread", "butter", "tea", "honey", "soup", "rice", "pie", "cream", "table", "of", "sudden",
-    "school", "door", "closes", "somewhere", "small", "white", "open", "gate", "creaks", "far", "away", "train",
-    "whistles", "plop", "frog", "duck", "into", "pond", "moon", "rises", "when", "last", "puts", "takes", "brings",
-    "home", "bed", "says",
+    "outside", "still", "stays", "look", "where", "with", "very", "again", "quietly", "all", "happily", "alone", "ding",
+    "dong", "clock", "strikes", "bread", "butter", "tea", "honey", "soup", "rice", "pie", "cream", "table", "of",
+    "sudden", "school", "door", "closes", "somewhere", "small", "white", "open", "gate", "creaks", "far", "away",
+    "train", "whistles", "plop", "frog", "duck", "into", "pond", "moon", "rises", "when", "last", "puts", "takes",
+    "brings", "home", "bed", "says",
 )  # fmt: skip
 
 

@@ -14,8 +14,9 @@ from lmcore.village.lexicon import SEPARATOR
 from lmcore.village.scenes import being, deed, own, state_of_thing
 from lmcore.village.tale import Tale
 
-# A story may end from here on, has no long sentence from here on, and must begin to end from here on (words so far).
+# Numbers of words told: a story may end, has no long sentence, must begin to end, has no words after the last cry.
 END_FROM, SHORT_FROM, END_BY, CLOSE_BY = 47, 103, 113, 136
+# Numbers of scenes told: a story may end, must end; before the last of these the things are soon in play.
 SCENES_FROM, SCENES_BY, EARLY = 5, 9, 2
 
 
@@ -47,6 +48,7 @@ def tell(tale: Tale):
 
 
 def opening(tale):
+    """The day with its weather and its business, perhaps an echo of the weather, and the facts."""
     first = yield c.OPENINGS
     before, after = c.OPENING_WORDS[first]
     if before:
@@ -88,34 +90,33 @@ def echo(tale, first):
 
 
 def weather(tale):
+    """The weather's word: certain to the author, who remembers it."""
     tale.tags.append(("memory", len(tale.words), tale.weather_at))
     yield (tale.weather,)
     tale.weather_at = len(tale.words) - 1
 
 
 def facts(tale, first):
+    """One to four things and their owners; the word after each tells how many are still to come."""
     look = c.FACT_WORDS[first]
     yield look
     opener = look[-2:] if first == "look" else (first, "is")
     told, free = [], c.ALL_THINGS
-    many = 0  # facts still to come: 0 none known, 1 after "and"
+    word = ""
     while True:
-        word = yield c.owners(c.ALL_NAMES & ~tale.owners)
-        owner = OWNER[word]
+        owner = OWNER[(yield c.owners(c.ALL_NAMES & ~tale.owners))]
         thing = yield c.things(free)
         free &= ~c.THING_BIT[thing]
         tale.thing[owner], tale.seen[owner] = thing, len(tale.words) - 1
         tale.owners |= BIT[owner]
         told.append((owner, thing, len(tale.words) - 1))
-        if many:
+        if word == "and":
+            yield (".",)
             break
         word = yield c.MORE_FACTS[len(told)]
         if word == ".":
             break
-        many = word == "and"
         yield opener
-    if many:
-        yield (".",)
     tale.last = BIT[owner]
     tale.close("facts", first, tuple(told))
 
