@@ -139,3 +139,15 @@ def test_the_registry_has_whole_hashes_and_pinned_commits():
         assert len(source.address.split("/")[2]) == 40
         for _, sha256 in source.files.values():
             assert len(sha256) == 64 and int(sha256, 16)
+
+
+@pytest.mark.parametrize("name", sorted(corpora._REGISTRY))
+def test_every_file_of_the_data_folder_is_the_one_of_the_registry(name):
+    """Where the data sets are on this machine each part must have its hash; where they are not, the refusal says so."""
+    for part in corpora._REGISTRY[name].files:
+        split, _, language = part.partition(".")
+        arguments = {"split": None if split == "all" else split, "language": language or None}
+        if corpora.data_folder() is None:
+            assert len(corpora._REGISTRY[name].files[part][1]) == 64
+        else:
+            assert len(load_corpus(name, **arguments)) > 10_000
