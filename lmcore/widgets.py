@@ -1,11 +1,15 @@
 """What one can play with in a notebook. For readers without a kernel each has a static figure beside it."""
 
-from collections.abc import Callable
+import html
+import math
+from collections.abc import Callable, Sequence
 
 import ipywidgets
 import matplotlib.pyplot as plt
+import torch
 
 from lmcore import plot
+from lmcore.model import LanguageModel
 from lmcore.ngram import NGram
 from lmcore.ngram.explain import Explanation
 from lmcore.tokenizer import Tokenizer
@@ -54,3 +58,31 @@ def draw_explanations(explanations: list[Explanation], names: list[str]) -> plot
     shares = [{share.order: share.share for share in made.orders} for made in explanations]
     parts = {f"order {order}" if order else "uniform": [share.get(order, 0.0) for share in shares] for order in orders}
     return plot.stacked_bars(names, parts, "probability of the next token")
+
+
+def guessing_game(model: LanguageModel, tokenizer: Tokenizer, words: Sequence[str]) -> ipywidgets.VBox:
+    """Shannon's game (1951) on a text of `words`: type the next word, press Enter, see the right one and go on.
+
+    Each word is shown with the surprise, -log2 p in bits, that it was to `model`, which reads `<s>` and the words.
+    The children are the field for the guess and the text so far. Raises ValueError for words the tokenizer refuses.
+    """
+    ids = tokenizer.encode(" ".join(("<s>", *words)), allow_special=True)
+    with torch.no_grad():
+        log_probs, _ = model.score(ids[None, :-1], ids[None, 1:])
+    bits = (-log_probs[0] / math.log(2)).tolist()
+    field = ipywidgets.Text(description="next word", placeholder="type and press Enter", continuous_update=False)
+    shown, right = ipywidgets.HTML("<p>…</p>"), []
+
+    def guess(_: object) -> None:
+        word, at = field.value.strip().lower(), len(right)
+        if word and at < len(words):
+            right.append(word == words[at])
+            verdict = "Yes" if right[-1] else "No"
+            shown.value = (
+                f"<p>{html.escape(' '.join(words[: at + 1]))} …</p><p>{verdict}: "
+                f"<b>{html.escape(words[at])}</b>, {abs(bits[at]):.1f} bits. {sum(right)} of {len(right)} right.</p>"
+            )
+            field.value = ""
+
+    field.observe(guess, names="value")
+    return ipywidgets.VBox([field, shown])
