@@ -10,8 +10,6 @@ import torch
 
 from lmcore import plot
 from lmcore.model import LanguageModel
-from lmcore.ngram import NGram
-from lmcore.ngram.explain import Explanation
 from lmcore.tokenizer import Tokenizer
 
 
@@ -38,9 +36,10 @@ def text_and_figure(text: str, draw: Callable[[str], object], label: str) -> ipy
     return ipywidgets.VBox([field, output])
 
 
-def next_words(model: NGram, tokenizer: Tokenizer, history: str, top: int = 10) -> plot.Axes:
+def next_words(model: LanguageModel, tokenizer: Tokenizer, history: str, top: int = 10) -> plot.Axes:
     """The likeliest next tokens after `history`, each bar divided into what every order gave to it.
 
+    The model is one that can say so by `model.explain(history, word)`, as an n-gram can.
     Raises ValueError if the history is empty or has tokens that the tokenizer does not know.
     """
     ids = tokenizer.encode(history, allow_special=True)
@@ -48,14 +47,9 @@ def next_words(model: NGram, tokenizer: Tokenizer, history: str, top: int = 10) 
         raise ValueError("type at least one token.")
     probs = model(ids[None])[0][0, -1]
     best = probs.topk(min(top, tokenizer.vocab_size)).indices.tolist()
-    made = [model.explain(ids, word) for word in best]
-    return draw_explanations(made, [repr(tokenizer.tokens[word])[1:-1] for word in best])
-
-
-def draw_explanations(explanations: list[Explanation], names: list[str]) -> plot.Axes:
-    """One bar for each explained word, divided into the shares of the orders, the highest order first."""
-    orders = sorted({share.order for made in explanations for share in made.orders}, reverse=True)
-    shares = [{share.order: share.share for share in made.orders} for made in explanations]
+    shares = [{share.order: share.share for share in model.explain(ids, word).orders} for word in best]
+    orders = sorted({order for of_word in shares for order in of_word}, reverse=True)
+    names = [repr(tokenizer.tokens[word])[1:-1] for word in best]
     parts = {f"order {order}" if order else "uniform": [share.get(order, 0.0) for share in shares] for order in orders}
     return plot.stacked_bars(names, parts, "probability of the next token")
 

@@ -42,7 +42,6 @@ def run(path: Path) -> None:
         nb,
         timeout=CELL_TIMEOUT,
         kernel_name="python3",
-        store_widget_state=False,
         record_timing=False,
         coalesce_streams=True,
         resources={"metadata": {"path": str(path.parent)}},
