@@ -12,6 +12,10 @@ from matplotlib.axes import Axes
 
 from lmcore.probes import Probe
 
+# A backend loads with the first figure. If that happened inside rc_context, the end of the context would undo the
+# interactive mode that the backend turned on, and a notebook would show its first figure alone.
+plt.switch_backend(plt.get_backend())
+
 GREY = "#808080"  # 3.9 : 1 against white and 5.3 : 1 against black
 SIZE = (6.4, 3.4)  # inches
 
