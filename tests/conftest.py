@@ -14,7 +14,7 @@ torch.set_num_threads(1)
 
 def make_stream_ngram() -> NGram:
     generator = torch.Generator().manual_seed(5)
-    return NGram(NGramConfig(order=4, vocab_size=7)).fit(torch.randint(7, (600,), generator=generator))
+    return NGram(NGramConfig(order=4, vocab_size=7, separator_id=2)).fit(torch.randint(7, (600,), generator=generator))
 
 
 def make_sentence_ngram() -> NGram:

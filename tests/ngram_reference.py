@@ -7,13 +7,15 @@ import torch
 from lmcore.ngram import NGram, NGramConfig
 
 SENTENCE = {"mode": "sentence", "start_id": 2, "end_id": 5}
+DOCUMENTS = {"separator_id": 1}  # a stream in which the frequent id 1 opens documents
+IDS = {"stream": {}, "sentence": SENTENCE, "documents": DOCUMENTS}
 FALLBACK = {1: (0.5, 0.5, 0.5), 3: (0.5, 1.0, 1.5)}
 
 
 class Reference:
     """p(word | history) by definition. `sentences` are lists of ids; a stream is one of them, with start=None."""
 
-    def __init__(self, sentences, order, vocab_size, smoothing, k=1.0, start=None):
+    def __init__(self, sentences, order, vocab_size, smoothing, k=1.0, start=None, separator=None):
         self.order, self.vocab_size, self.smoothing, self.k, self.start = order, vocab_size, smoothing, k, start
         raw, left = Counter(), defaultdict(set)
         for sentence in sentences:
@@ -25,6 +27,7 @@ class Reference:
         self.count = {}
         for ngram, c in raw.items():
             neighbours = smoothing.endswith("kneser_ney") and len(ngram) < order and ngram[0] != start
+            neighbours = neighbours and not (len(ngram) > 1 and ngram[0] == separator)
             self.count[ngram] = len(left[ngram]) if neighbours else c
         self.count.pop((start,), None)
         self.discounts = [self.estimate(n) for n in range(1, order + 1)]
@@ -89,12 +92,13 @@ def random_text(seed, vocab_size, tokens, start=None, end=None):
 
 def fitted(order, smoothing="modified_kneser_ney", mode="stream", seed=0, tokens=300, vocab_size=11, k=1.0):
     """An NGram of a random text, the Reference of the same text, and the text (T,)."""
-    ids = SENTENCE if mode == "sentence" else {}
+    ids = IDS[mode]
     start, end = ids.get("start_id"), ids.get("end_id")
     sentences = random_text(seed, vocab_size, tokens, start, end)
     text = torch.tensor([token for sentence in sentences for token in sentence])
     config = NGramConfig(order=order, vocab_size=vocab_size, smoothing=smoothing, k=k, **ids)
-    return NGram(config).fit(text), Reference(sentences, order, vocab_size, smoothing, k, start), text
+    reference = Reference(sentences, order, vocab_size, smoothing, k, start, ids.get("separator_id"))
+    return NGram(config).fit(text), reference, text
 
 
 def probabilities(model, history):

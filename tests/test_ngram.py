@@ -15,7 +15,7 @@ from lmcore.ngram import NGram, NGramConfig, NGramState
 from lmcore.ngram.config import SMOOTHINGS
 
 
-@pytest.mark.parametrize("mode", ["stream", "sentence"])
+@pytest.mark.parametrize("mode", ["stream", "sentence", "documents"])
 @pytest.mark.parametrize("smoothing", SMOOTHINGS)
 def test_every_history_sums_to_one_and_excludes_nothing(smoothing, mode):
     for order in range(1, 9):
@@ -39,7 +39,7 @@ def test_a_vocabulary_too_large_for_plain_keys():
     assert model(text[None, :9])[0][0, -1].exp().sum().item() == pytest.approx(1, abs=1e-9)
 
 
-@pytest.mark.parametrize("mode", ["stream", "sentence"])
+@pytest.mark.parametrize("mode", ["stream", "sentence", "documents"])
 @pytest.mark.parametrize("smoothing", SMOOTHINGS)
 @pytest.mark.parametrize("order", [1, 2, 5])
 def test_pieces_equal_the_whole_and_states_stay(order, smoothing, mode):
@@ -111,6 +111,8 @@ def test_copies_pickles_and_files_give_the_same_bits(smoothing, tmp_path):
         ({"mode": "page"}, 'mode must be "stream" or "sentence"'),
         ({"start_id": 0}, 'belong to mode="sentence"'),
         ({"mode": "sentence"}, "needs start_id and end_id"),
+        ({"separator_id": 9}, "separator_id must be an id below 5"),
+        ({"mode": "sentence", "start_id": 1, "end_id": 2, "separator_id": 0}, "belongs to mode=\"stream\""),
         ({"mode": "sentence", "start_id": 1, "end_id": 1}, "two different ids"),
         ({"mode": "sentence", "start_id": 1, "end_id": 5}, "from 0 to 4"),
     ],

@@ -76,7 +76,7 @@ def test_kneser_ney_counts_neighbours_where_absolute_discounting_counts_occurren
     assert by_neighbours[1] < by_neighbours[2]
 
 
-@pytest.mark.parametrize("mode", ["stream", "sentence"])
+@pytest.mark.parametrize("mode", ["stream", "sentence", "documents"])
 @pytest.mark.parametrize("smoothing", SMOOTHINGS)
 def test_equals_the_slow_reference(smoothing, mode):
     for order in range(1, 9):
@@ -138,7 +138,7 @@ def test_equals_kenlm(name, order):
     assert math.exp(-log_probs[known].mean()) == pytest.approx(excluding, rel=1e-4)
 
 
-@pytest.mark.parametrize("mode", ["stream", "sentence"])
+@pytest.mark.parametrize("mode", ["stream", "sentence", "documents"])
 @pytest.mark.parametrize("smoothing", SMOOTHINGS)
 def test_shares_add_up_to_the_score(smoothing, mode):
     for order in range(1, 9):

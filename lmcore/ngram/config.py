@@ -22,6 +22,9 @@ class NGramConfig:
                  crosses a sentence's border, and `<s>` itself is never predicted.
     start_id     the id of `<s>` (sentence mode only).
     end_id       the id of `</s>` (sentence mode only).
+    separator_id a token that opens every document of a stream, such as the Village's `<s>` (stream mode only). What
+                 stands before it says nothing of what follows, so Kneser-Ney counts the n-grams that begin with it as
+                 often as they occur and not by their left neighbours, as sentence mode does with `<s>`.
 
     Raises ValueError for values outside these.
     """
@@ -34,6 +37,7 @@ class NGramConfig:
     mode: str = "stream"
     start_id: int | None = None
     end_id: int | None = None
+    separator_id: int | None = None
 
     def __post_init__(self):
         for name in ("order", "vocab_size"):
@@ -61,7 +65,11 @@ class NGramConfig:
         if self.mode == "stream":
             if ids != (None, None):
                 raise ValueError('start_id and end_id belong to mode="sentence"; a stream has neither.')
+            if self.separator_id is not None and not 0 <= self.separator_id < self.vocab_size:
+                raise ValueError(f"separator_id must be an id below {self.vocab_size}, not {self.separator_id}.")
         elif self.mode == "sentence":
+            if self.separator_id is not None:
+                raise ValueError('separator_id belongs to mode="stream"; sentences have start_id and end_id.')
             if None in ids or self.start_id == self.end_id or not all(0 <= i < self.vocab_size for i in ids):
                 raise ValueError(
                     'mode="sentence" needs start_id and end_id, two different ids from 0 to '

@@ -99,7 +99,8 @@ def _usable(history: list[int], config) -> tuple[int, ...]:
 def _order_share(model, history: tuple[int, ...], word: int, weight: float) -> OrderShare:
     """What the order len(history) + 1 gives, where `weight` is all that the longer histories handed on."""
     config, n, ngram = model.config, len(history) + 1, (*history, word)
-    opens = config.mode == "sentence" and ngram[0] == config.start_id  # it keeps its raw count: see method_counts
+    opener = config.start_id if config.mode == "sentence" else config.separator_id if n > 1 else None
+    opens = ngram[0] == opener  # it keeps its raw count: see method_counts
     kind = "continuation" if config.counts_neighbours(n) and not opens else "raw"
 
     row = torch.zeros(1, dtype=torch.long, device=model.log_base.device)

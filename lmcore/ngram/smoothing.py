@@ -37,16 +37,28 @@ def method_counts(tables: list[Table], n: int, config: NGramConfig) -> torch.Ten
     Kneser–Ney counts, below the top order, the distinct tokens seen to the left of the n-gram. At the left edge of the
     text there is none. Sentence mode keeps the raw count of every n-gram that begins with `<s>`, as Heafield et al.
     2013 do: such an n-gram never has a left neighbour. A stream's opening n-gram may also occur inside it, so there
-    the edge counts as one more neighbour.
+    the edge counts as one more neighbour; and n-grams of two tokens and more that begin with the stream's separator
+    keep their raw count.
     """
     counts, at_edge = tables[n - 1].counts, tables[n - 1].at_edge
     if config.counts_neighbours(n):
         neighbours = torch.bincount(tables[n].suffixes, minlength=len(counts))
         counts = torch.where(at_edge, counts, neighbours) if config.mode == "sentence" else neighbours + at_edge
+        if config.separator_id is not None and n > 1:
+            opens = first_tokens(tables, n, config.vocab_size) == config.separator_id
+            counts = torch.where(opens, tables[n - 1].counts, counts)
     if n == 1 and config.mode == "sentence":
         counts = counts.clone()
         counts[config.start_id] = 0  # `<s>` is given, never predicted
     return counts
+
+
+def first_tokens(tables: list[Table], n: int, vocab_size: int) -> torch.Tensor:
+    """The first token of each n-gram of order n, (M,): up the trie, from a row to the row of its first n-1 tokens."""
+    rows = torch.arange(len(tables[n - 1].keys))
+    for m in range(n, 1, -1):
+        rows = tables[m - 1].keys[rows] // vocab_size
+    return rows
 
 
 def estimate_discounts(counts: torch.Tensor, n_discounts: int) -> tuple[torch.Tensor, bool]:
