@@ -254,3 +254,14 @@ def test_prose_is_for_people():
     assert story.log_probs[-1] == -float("inf")  # it is no whole story
     for story in STORIES[:200]:
         assert story.prose.replace(" ", "").lower() == story.text.replace(" ", "")
+
+
+def test_what_is_carried_to_the_bridge_is_at_the_bridge():
+    story = VILLAGE.read(
+        "one rainy market day the village wakes up . this is mia's kite and this is leo's drum . nobody is grumpy . "
+        "tom carries mia's kite to the bridge . ada hides leo's drum under the bridge ."
+    )
+    answers = {question.question: question.answer for question in story.questions if question.kind == "where"}
+    assert answers == {"where is mia's kite ?": "at the bridge", "where is leo's drum ?": "under the bridge"}
+    assert "Tom porte le cerf-volant de Mia jusqu'au pont. Ada cache le tambour de Léo sous le pont." in story.french
+    assert "汤姆把米娅的风筝拿到桥边。艾达把雷欧的鼓藏在桥下。" in story.chinese

@@ -31,7 +31,7 @@ FEELINGS = {"happy": ("很 高兴", "高兴"), "grumpy": ("在 闹脾气", "闹�
 PLACES = {
     "in the park": "公园 里", "in the square": "广场 上", "in the kitchen": "厨房 里", "at the market": "集市 上",
     "at the mill": "磨坊 里", "on the hill": "山 上", "on the roof": "屋顶 上", "under the bridge": "桥 下",
-    "under the oak": "橡树 下",
+    "under the oak": "橡树 下", "at the bridge": "桥 边", "at the oak": "橡树 旁",
 }  # fmt: skip
 DOES = {
     "sleep": "睡觉", "wait": "等待", "play": "玩耍", "run": "奔跑", "dance": "跳舞", "jump": "蹦跳", "rest": "休息",

@@ -60,9 +60,10 @@ def dress(words: list[str], records: list[tuple]) -> tuple[Frame, ...]:
     return tuple(_DRESS[record[0]](words, *record) for record in records)
 
 
-def place_name(place: int) -> str:
+def place_name(place: int, verb: str) -> str:
+    """ "under the bridge"; but what is carried "to the bridge" is at the bridge, and nobody said under it."""
     preposition, noun = PLACES[place]
-    return f"{preposition} the {noun}"
+    return f"at the {noun}" if verb == "carries" and preposition == "under" else f"{preposition} the {noun}"
 
 
 def _word(role: str, value: str, at: int) -> Part:
@@ -103,14 +104,14 @@ def _gesture(words, kind, start, end, actor, verb, after, other) -> Frame:
 def _deed(words, kind, start, end, actor, verb, owner, thing, at, place) -> Frame:
     parts = [_word("actor", actor, start), _word("action", verb, start + 1), *_owned(owner, thing, at)]
     if place is not None:
-        parts.append(Part("place", place_name(place), at + 1, end - 1))
+        parts.append(Part("place", place_name(place, verb), at + 1, end - 1))
     return Frame(kind, start, end, verb, tuple(parts))
 
 
 def _state(words, kind, start, end, owner, thing, at, place, look) -> Frame:
     parts = [*_owned(owner, thing, at)]
     if place is not None:
-        parts.append(Part("place", place_name(place), at + 2, end - 1))
+        parts.append(Part("place", place_name(place, "is"), at + 2, end - 1))
     elif look is not None:
         parts.append(Part("quality", look, at + 2, end - 1))
     form = "place" if place is not None else "still" if look is None else "look"

@@ -34,6 +34,7 @@ PLACES = {
     "in the park": "dans le parc", "in the square": "sur la place", "in the kitchen": "dans la cuisine",
     "at the market": "au marché", "at the mill": "au moulin", "on the hill": "sur la colline",
     "on the roof": "sur le toit", "under the bridge": "sous le pont", "under the oak": "sous le chêne",
+    "at the bridge": "jusqu' au pont", "at the oak": "jusqu' au chêne",
 }  # fmt: skip
 # (one, many)
 VERBS = {
