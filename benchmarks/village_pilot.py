@@ -1,10 +1,11 @@
 """Does the ladder stand on the Village? Bare torch.nn models with VILLAGE's recipes, before any chapter relies on it.
 
-    OMP_NUM_THREADS=1 python benchmarks/village_pilot.py [--models gpt gru lstm rnn] [--seeds 0 1] [--record]
+    OMP_NUM_THREADS=1 python benchmarks/village_pilot.py [--models gpt gru lstm rnn] [--seeds 2 3] [--record]
 
-Each model trains on 24,000 stories of its own seed (100 + seed) and is tried on 2,000 stories that no recipe was chosen
-on. Prints excess bits (model − floor) per phenomenon and accuracy by distance; `--record` writes
-book/results/village_pilot.json. It goes when the project's own models can take its place.
+Each model trains on 24,000 stories of its own seed (100 + seed) and is tried on 2,000 others. The LSTM and the GPT take
+half as many steps again as with the prototype, whose vocabulary was smaller; their numbers were chosen with seeds 0 and
+1 and other held-out stories than these. Prints excess bits (model − floor) per phenomenon and accuracy by distance;
+`--record` writes book/results/village_pilot.json. It goes when the project's own models can take its place.
 """
 
 import argparse
@@ -17,11 +18,12 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from lmcore.corpora import corpus_version
 from lmcore.model import Batch
 from lmcore.results import settings_hash, where
 from lmcore.village import VILLAGE_VERSION, Story, Village
 
-HELD_OUT, HELD_OUT_SEED, TRAIN_STORIES = 2000, 31_337, 24_000
+HELD_OUT, HELD_OUT_SEED, TRAIN_STORIES = 2000, 2027, 24_000
 RECIPES = {  # steps on rows of 64 and of 128, learning rate
     "rnn": (3200, 800, 3e-3),
     "lstm": (2200, 600, 1e-2),
@@ -191,7 +193,7 @@ def measure(model: nn.Module, village: Village, stories: list[Story], rows: Batc
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", nargs="+", choices=RECIPES, default=list(RECIPES))
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[2, 3])
     parser.add_argument("--record", action="store_true", help="write book/results/village_pilot.json")
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -201,9 +203,10 @@ def main() -> None:
     print(f"Village {VILLAGE_VERSION}, {village.tokenizer.vocab_size} words, floor {bits:.3f} bits a token", flush=True)
     path = Path(__file__).parent.parent / "book" / "results" / "village_pilot.json"
     results = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    data = f"Village {VILLAGE_VERSION}, {HELD_OUT} stories of seed {HELD_OUT_SEED}"
+    data = corpus_version("village")
 
     def row(value: float, unit: str, spread: float | None, seconds: float | None, config: dict) -> dict:
+        config = config | {"held_out": [HELD_OUT, HELD_OUT_SEED]}
         return {
             "value": round(value, 4), "unit": unit, "seeds": args.seeds, "spread": spread, "seconds": seconds,
             "tolerance": 0.01, "data": data, "config": config, "hash": settings_hash(data, config), "where": where(),
