@@ -6,17 +6,28 @@ logits, state = model(tokens, state)      tokens (B, T) -> logits (B, T, V)
 from lmcore.corpora import first_available, load_corpus
 from lmcore.evaluate import evaluate, token_losses
 from lmcore.generate import generate
+from lmcore.gru import GRU, GRUConfig
+from lmcore.lstm import LSTM, LSTMConfig
 from lmcore.model import LanguageModel, load, load_tokenizer, save
 from lmcore.ngram import NGram, NGramConfig
 from lmcore.probes import probe
+from lmcore.rnn import RNN, RNNConfig
 from lmcore.tokenizer import CharTokenizer, WordTokenizer
+from lmcore.train import TrainConfig, train
 from lmcore.village import Village
 
 __all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
     "CharTokenizer",
+    "GRUConfig",
+    "LSTMConfig",
     "LanguageModel",
     "NGram",
     "NGramConfig",
+    "RNNConfig",
+    "TrainConfig",
     "Village",
     "WordTokenizer",
     "evaluate",
@@ -28,4 +39,5 @@ __all__ = [
     "probe",
     "save",
     "token_losses",
+    "train",
 ]

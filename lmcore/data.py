@@ -1,14 +1,17 @@
-"""From one long text to what models read: split it, cut it into windows.
+"""From one long text to what models read: split it, cut it into windows, draw training batches from it.
 
 Split the text first and build vocabulary and windows afterwards, from the training part alone; otherwise the held-out
 part leaks into what is learned.
 """
 
+import hashlib
+
+import numpy as np
 import torch
 
 from lmcore.model import Batch
 
-__all__ = ["Batch", "rows_of", "split", "windows"]
+__all__ = ["Batch", "Rows", "Stream", "TrainingData", "rows_of", "split", "windows"]
 
 
 def split(text: str, held_out: float = 0.1) -> tuple[str, str]:
@@ -49,3 +52,108 @@ def rows_of(documents: list[torch.Tensor], padding: int = 0) -> Batch:
     padded = torch.nn.utils.rnn.pad_sequence(documents, batch_first=True, padding_value=padding)  # (B, T + 1)
     mask = torch.arange(padded.shape[1] - 1) < lengths[:, None]
     return Batch(padded[:, :-1], padded[:, 1:], mask)
+
+
+class TrainingData:
+    """What `train` learns from: it says what a batch is, and whether the memory goes on from one to the next.
+
+    A batch depends on its arguments alone, so a training run can be taken up again at any step. Attributes: `tokens`,
+    the document, a 1-D tensor of ids. Raises TypeError or ValueError unless it is one of at least two ids.
+    """
+
+    def __init__(self, tokens: torch.Tensor):
+        if not isinstance(tokens, torch.Tensor) or tokens.dtype != torch.long or tokens.dim() != 1:
+            what = f"{tokens.dtype}, {tuple(tokens.shape)}" if isinstance(tokens, torch.Tensor) else repr(type(tokens))
+            raise TypeError(f"training data are a 1-D tensor of token ids (torch.long), not {what}.")
+        if len(tokens) < 2:
+            raise ValueError(f"training data of {len(tokens)} tokens have nothing to predict; give at least two.")
+        self.tokens = tokens
+
+    def fingerprint(self) -> str:
+        """A few letters that change with the text and with how it is read."""
+        settings = {name: value for name, value in vars(self).items() if isinstance(value, int | None)}
+        digest = hashlib.sha256(self.tokens.cpu().numpy().tobytes()).hexdigest()[:12]
+        return f"{type(self).__name__}{settings} {digest}"
+
+    def check(self, rows: int, length: int) -> None:
+        """Raise a ValueError if the document cannot give batches of `rows` rows of `length` tokens."""
+        raise NotImplementedError
+
+    def batch(self, step: int, rows: int, length: int, seed: int) -> Batch:
+        """The batch of a step, counted from 0; inputs, targets and mask are (rows, length)."""
+        raise NotImplementedError
+
+    def carries(self, step: int, rows: int, length: int) -> bool:
+        """Whether each row of this step's batch goes on where the same row of the last step's batch ended."""
+        return False
+
+
+class Rows(TrainingData):
+    """Rows drawn from a document, each read from the empty state.
+
+    A row begins at a `separator` and runs on into what follows, so that the first thing it reads is whole; without
+    one, a row begins anywhere. All places are used once, in an order drawn from (seed, epoch), before one comes again.
+    """
+
+    def __init__(self, tokens: torch.Tensor, separator: int | None = None):
+        super().__init__(tokens)
+        self.separator = separator
+        self.starts = torch.arange(len(tokens)) if separator is None else (tokens == separator).nonzero()[:, 0]
+        self._order: tuple = ()
+
+    def check(self, rows: int, length: int) -> None:
+        places = int((self.starts < len(self.tokens) - length).sum())
+        if places < rows:
+            raise ValueError(
+                f"the document of {len(self.tokens):,} tokens has {places:,} places where a row of {length} tokens can "
+                f"begin, but a batch needs {rows}. Take fewer or shorter rows, or more text."
+            )
+
+    def batch(self, step: int, rows: int, length: int, seed: int) -> Batch:
+        starts = self.starts[self.starts < len(self.tokens) - length]
+        per_epoch = len(starts) // rows
+        epoch, place = divmod(step, per_epoch)
+        key = (seed, epoch, len(starts))
+        if not self._order or self._order[0] != key:
+            self._order = (key, torch.from_numpy(np.random.default_rng((seed, epoch)).permutation(len(starts))))
+        chosen = starts[self._order[1][place * rows : (place + 1) * rows]]
+        return _cut(self.tokens, chosen, length)
+
+
+class Stream(TrainingData):
+    """A document read in order, in as many lanes as there are rows; the memory is carried from batch to batch.
+
+    Lane b begins at b/rows of the document. At the end of a pass the lanes begin anew, from the empty state, at an
+    offset drawn from (seed, pass), so that the cuts fall elsewhere. `carry=False` drops the memory at every batch.
+    """
+
+    def __init__(self, tokens: torch.Tensor, carry: bool = True):
+        super().__init__(tokens)
+        self.carry = carry
+
+    def check(self, rows: int, length: int) -> None:
+        if (len(self.tokens) - 1) // rows < length:
+            raise ValueError(
+                f"a document of {len(self.tokens):,} tokens gives {rows} rows of at most "
+                f"{(len(self.tokens) - 1) // rows} tokens, not {length}. Take fewer or shorter rows, or more text."
+            )
+
+    def batch(self, step: int, rows: int, length: int, seed: int) -> Batch:
+        lane = (len(self.tokens) - 1) // rows
+        turn, place = divmod(step, self._steps(rows, length))
+        spare = lane - length * self._steps(rows, length)
+        offset = int(np.random.default_rng((seed, turn)).integers(spare + 1))
+        return _cut(self.tokens, torch.arange(rows) * lane + offset + place * length, length)
+
+    def carries(self, step: int, rows: int, length: int) -> bool:
+        return self.carry and step % self._steps(rows, length) > 0
+
+    def _steps(self, rows: int, length: int) -> int:
+        """Batches in one pass; where there are several, some text is left over so that the offset can differ."""
+        lane = (len(self.tokens) - 1) // rows
+        return max(1, (lane - length // 2) // length)
+
+
+def _cut(tokens: torch.Tensor, starts: torch.Tensor, length: int) -> Batch:
+    rows = tokens[starts[:, None] + torch.arange(length + 1)]
+    return Batch(rows[:, :-1], rows[:, 1:], torch.ones(len(starts), length, dtype=torch.bool))

@@ -121,6 +121,7 @@ def _document_losses(model: LanguageModel, tokens: torch.Tensor) -> torch.Tensor
     if len(tokens) < 2:
         raise ValueError(f"a document of {len(tokens)} tokens has nothing to predict; it needs at least two.")
     check_tokens(tokens[None], model.vocab_size, "data")
+    tokens = tokens.to(model.device)
     inputs, targets, state, losses = tokens[None, :-1], tokens[None, 1:], None, []
     for start in range(0, inputs.shape[1], model.piece):
         piece = slice(start, start + model.piece)
@@ -136,8 +137,8 @@ def _row_losses(model: LanguageModel, batch: Batch) -> torch.Tensor:
         check_tokens(getattr(batch, name), model.vocab_size, name)
     losses = torch.zeros(batch.targets.shape, dtype=torch.float64)
     for rows, part in _parts(batch, model.piece):
-        state = None if part.source is None else model.read(part.source)
-        log_probs, _ = model.score(part.inputs, part.targets, state)
+        state = None if part.source is None else model.read(part.source.to(model.device))
+        log_probs, _ = model.score(part.inputs.to(model.device), part.targets.to(model.device), state)
         T = part.inputs.shape[1]
         losses[rows, :T] = torch.where(part.mask, -log_probs.double().cpu(), 0.0)
     return losses

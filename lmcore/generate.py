@@ -83,6 +83,7 @@ def generate(
     _check_rules(temperature, top_k, top_p)
     check_tokens(torch.tensor([list(stop)], dtype=torch.long), model.vocab_size, "stop")
     check_seed(seed)
+    prompt = prompt.to(model.device)
     uniform = np.stack([np.random.default_rng((seed, b)).random(max_tokens) for b in range(B)])
     uniform = torch.from_numpy(uniform).to(prompt.device)
 

@@ -15,6 +15,7 @@ import dataclasses
 import hashlib
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -61,6 +62,12 @@ class LanguageModel(nn.Module):
     def vocab_size(self) -> int:
         return self.config.vocab_size
 
+    @property
+    def device(self) -> torch.device:
+        """Where the model's tensors are, and where what it reads must be."""
+        first = next(self.parameters(), next(self.buffers(), torch.empty(0)))
+        return first.device
+
     def forward(self, tokens: torch.Tensor, state: Any = None) -> tuple[torch.Tensor, Any]:
         """tokens (B, T) -> logits (B, T, V), and the state after the last of them."""
         raise NotImplementedError
@@ -71,8 +78,16 @@ class LanguageModel(nn.Module):
         A model that can do so without the (B, T, V) table of logits overrides this.
         """
         logits, state = self(inputs, state)
-        log_probs = F.log_softmax(logits, dim=-1)
-        return log_probs.gather(-1, targets.unsqueeze(-1)).squeeze(-1), state
+        losses = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none")
+        return -losses.view(targets.shape), state
+
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
+        """{"matrices": the weights of hidden layers, which Muon may update, "rest": all others}; see `TrainConfig`."""
+        return self._groups([])
+
+    def _groups(self, matrices: list[nn.Parameter]) -> dict[str, list[nn.Parameter]]:
+        chosen = {id(weight) for weight in matrices}
+        return {"matrices": matrices, "rest": [weight for weight in self.parameters() if id(weight) not in chosen]}
 
 
 def select(state: Any, rows: torch.Tensor) -> Any:
@@ -80,11 +95,14 @@ def select(state: Any, rows: torch.Tensor) -> Any:
 
     This is all that beam search needs to know of a state: its tensors have the batch first.
     """
-    if state is None:
-        return None
-    if isinstance(state, torch.Tensor):
-        return state.index_select(0, rows.to(state.device))
-    parts = (select(part, rows) for part in state)
+    return map_tensors(lambda tensor: tensor.index_select(0, rows.to(tensor.device)), state)
+
+
+def map_tensors(function: Callable[[torch.Tensor], torch.Tensor], state: Any) -> Any:
+    """The same state with `function` applied to each of its tensors, in order."""
+    if state is None or isinstance(state, torch.Tensor):
+        return None if state is None else function(state)
+    parts = (map_tensors(function, part) for part in state)
     return type(state)(*parts) if hasattr(state, "_fields") else type(state)(parts)
 
 

@@ -93,7 +93,7 @@ def probe(model: LanguageModel, stories: Sequence[Story], phenomenon: str, edges
         for start in range(0, len(stories), ROWS):
             part = stories[start : start + ROWS]
             rows = rows_of([torch.tensor([0, *(tokenizer.ids[word] for word in story.words)]) for story in part])
-            logits, _ = model(rows.inputs)
+            logits = model(rows.inputs.to(model.device))[0].cpu()
             found += [_ask(logits[b], story, phenomenon, tokenizer.ids) for b, story in enumerate(part)]
     finally:
         model.train(was_training)

@@ -1,5 +1,6 @@
 """Where things run and how files are written: device, scale, threads, and writes that leave no half file."""
 
+import glob
 import os
 import tempfile
 from pathlib import Path
@@ -25,6 +26,35 @@ def scale() -> str:
     if chosen not in ("cpu", "gpu"):
         raise ValueError(f"LMCORE_SCALE is {chosen!r}; set it to 'cpu' or 'gpu', or unset it.")
     return chosen
+
+
+def precision() -> torch.dtype:
+    """The type in which matrix products are computed in training: float32, or bfloat16 under LMCORE_PRECISION=bfloat16.
+
+    Weights and losses stay float32. bfloat16 pays on a card, and on processors with the instructions for it from width
+    256 up.
+
+    Raises ValueError for another value of LMCORE_PRECISION.
+    """
+    chosen = os.environ.get("LMCORE_PRECISION", "float32")
+    if chosen not in ("float32", "bfloat16"):
+        raise ValueError(f"LMCORE_PRECISION is {chosen!r}; set it to 'float32' or 'bfloat16', or unset it.")
+    return getattr(torch, chosen)
+
+
+def threads() -> int:
+    """How many threads one model may use: LMCORE_THREADS, else what torch chose (OMP_NUM_THREADS, or the cores).
+
+    The last bits of a sum depend on it, so one figure is measured with one number of threads.
+
+    Raises ValueError if LMCORE_THREADS is no whole number of at least 1.
+    """
+    chosen = os.environ.get("LMCORE_THREADS")
+    if chosen is None:
+        return torch.get_num_threads()
+    if not chosen.isdigit() or int(chosen) < 1:
+        raise ValueError(f"LMCORE_THREADS is {chosen!r}; set it to a whole number of at least 1, or unset it.")
+    return int(chosen)
 
 
 def check_seed(seed: int) -> int:
@@ -56,9 +86,19 @@ def write_whole(path: str | os.PathLike, data: bytes | str) -> None:
             os.fsync(file.fileno())
         os.chmod(beside, _file_mode())
         os.replace(beside, path)
-    except BaseException:
+    except BaseException as error:
         Path(beside).unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            kept = "the previous file is whole" if path.exists() else "nothing was written"
+            raise OSError(f"cannot write {path}: {error.strerror or error}; {kept}.") from error
         raise
+
+
+def remove_leftovers(path: str | os.PathLike) -> None:
+    """Remove what writers of `path` that were killed left beside it. Only for a path with a single writer."""
+    path = Path(path)
+    for beside in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+        beside.unlink(missing_ok=True)
 
 
 def _file_mode() -> int:

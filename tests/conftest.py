@@ -7,7 +7,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import pytest
 import torch
 
-from lmcore import NGram, NGramConfig, Village
+from lmcore import GRU, LSTM, RNN, GRUConfig, LSTMConfig, NGram, NGramConfig, RNNConfig, Village
 
 torch.set_num_threads(1)
 
@@ -29,6 +29,15 @@ MODELS = {
     "NGram, stream": make_stream_ngram,
     "NGram, sentence": make_sentence_ngram,
     "author": lambda: Village().author(),
+    "RNN": lambda: RNN(RNNConfig(vocab_size=11, embedding_size=5, hidden_size=7, dropout=0.1), seed=1).double(),
+    "LSTM": lambda: LSTM(LSTMConfig(vocab_size=11, embedding_size=5, hidden_size=7, n_layer=2), seed=2).double(),
+    "LSTM, readable, tied": lambda: LSTM(
+        LSTMConfig(vocab_size=11, embedding_size=7, hidden_size=7, tie_embeddings=True, path="readable"), seed=2
+    ).double(),
+    "GRU, after": lambda: GRU(GRUConfig(vocab_size=11, embedding_size=5, hidden_size=7, n_layer=3), seed=3).double(),
+    "GRU, before": lambda: GRU(
+        GRUConfig(vocab_size=11, embedding_size=5, hidden_size=7, reset="before"), seed=3
+    ).double(),
 }
 
 

@@ -14,6 +14,12 @@ from lmcore.model import select
 B, T = 3, 23
 
 
+@pytest.fixture(autouse=True)
+def without_gradients():
+    with torch.no_grad():
+        yield
+
+
 def tensors(state):
     if isinstance(state, torch.Tensor):
         return [state]
