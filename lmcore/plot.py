@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import matplotlib.pyplot as plt
+import numpy as np
 from matplotlib.axes import Axes
 
 from lmcore.probes import Probe
@@ -125,6 +126,36 @@ def stacked_bars(
         ax.invert_yaxis()
         _finish(ax, xlabel, "", legend=True, grid="x")
     return ax
+
+
+def strips(parts: Mapping[str, Sequence], names: Sequence[str] = (), xlabel: str = "", *, axs: Sequence[Axes] = ()):
+    """One picture a part, one above the other: rows of (units, steps) or a single row (units,), all of one width.
+
+    A part that has a negative value is signed: blue below 0, red above, white at 0. One without is a gate: from 0,
+    dark, to 1, light. `names` are written below the columns. Returns the list of Axes.
+    """
+    tall = max(len(part) if getattr(part, "ndim", 1) == 2 else 1 for part in parts.values())
+    with plt.rc_context(STYLE):
+        if not len(axs):
+            height = len(parts) * (0.45 if tall == 1 else 1.5) + (0.7 if len(names) else 0.3)
+            _, axs = plt.subplots(
+                len(parts), figsize=(SIZE[0], height), sharex=True, squeeze=False, layout="constrained"
+            )
+            axs = list(axs[:, 0])
+        for ax, (name, part) in zip(axs, parts.items(), strict=True):
+            picture = np.atleast_2d(np.asarray(part, dtype=float))
+            span = max(1.0, float(abs(picture).max()))
+            colours = {"cmap": "RdBu_r", "vmin": -span, "vmax": span} if picture.min() < 0 else {"vmin": 0, "vmax": 1}
+            drawn = ax.imshow(picture, aspect="auto", interpolation="nearest", **colours)
+            if tall > 1:
+                ax.figure.colorbar(drawn, ax=ax, pad=0.01).ax.tick_params(labelsize=7)
+            ax.set_ylabel(name, rotation=0, ha="right", va="center")
+            ax.set_yticks([])
+            ax.spines[:].set_visible(False)
+        if len(names):
+            axs[-1].set_xticks(range(len(names)), names, rotation=90, fontsize=8)
+        axs[-1].set_xlabel(xlabel)
+    return axs
 
 
 def by_distance(

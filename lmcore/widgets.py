@@ -36,6 +36,71 @@ def text_and_figure(text: str, draw: Callable[[str], object], label: str) -> ipy
     return ipywidgets.VBox([field, output])
 
 
+def slider_and_figure(
+    draw: Callable[[float], object], values: Sequence, label: str, value: object = None
+) -> ipywidgets.VBox:
+    """A slider over `values` and, below it, what `draw(value)` shows; drawn anew when the slider comes to rest."""
+    slider = ipywidgets.SelectionSlider(
+        options=list(values),
+        value=values[0] if value is None else value,
+        description=label,
+        continuous_update=False,
+        layout={"width": "95%"},
+        style={"description_width": "initial"},
+    )
+    output = ipywidgets.Output()
+
+    def update(_: object = None) -> None:
+        output.clear_output(wait=True)
+        with output:
+            draw(slider.value)
+            plt.show()
+
+    slider.observe(update, names="value")
+    update()
+    return ipywidgets.VBox([slider, output])
+
+
+def read_along(
+    model: LanguageModel, tokenizer: Tokenizer, words: Sequence[str], top: int = 8, layer: int = -1
+) -> Callable[[int], Sequence[plot.Axes]]:
+    """How `model` reads `<s>` and the words, as draw(n): the picture after the n-th word, n = 1 … len(words).
+
+    It shows each part of the memory and each gate, one square a unit, and the likeliest next words. The model is one
+    that can show its inside by `model.read_out(tokens)`, as the recurrent ones can. Made for `slider_and_figure`.
+    Raises ValueError for words that the tokenizer refuses, and from draw for an n without a word.
+    """
+    ids = tokenizer.encode(" ".join(("<s>", *words)), allow_special=True)
+    parts = {name: part[0, :, layer] for name, part in model.read_out(ids[None]).items()}  # (T, H)
+    with torch.no_grad():
+        probs = model(ids[None])[0][0].softmax(-1)  # (T, V)
+
+    def draw(n: int) -> Sequence[plot.Axes]:
+        if not 1 <= n <= len(words):
+            raise ValueError(f"the text has the words 1 to {len(words)}; there is no word {n}.")
+        best = probs[n].topk(min(top, tokenizer.vocab_size))
+        with plt.rc_context(plot.STYLE):
+            _, axs = plt.subplots(
+                len(parts) + 1,
+                figsize=(plot.SIZE[0], 0.34 * len(parts) + 0.27 * top + 0.9),
+                height_ratios=[1] * len(parts) + [0.8 * top],
+                layout="constrained",
+            )
+            plot.strips({name: part[n] for name, part in parts.items()}, xlabel="unit", axs=axs[:-1])
+            for ax in axs[:-2]:
+                ax.set_xticks([])
+            axs[0].set_title(("… " if n > 10 else "") + " ".join(words[max(0, n - 10) : n]), loc="left", fontsize=10)
+        plot.bars(
+            [tokenizer.tokens[i] for i in best.indices],
+            best.values.tolist(),
+            "probability of the next word",
+            ax=axs[-1],
+        )
+        return axs
+
+    return draw
+
+
 def next_words(model: LanguageModel, tokenizer: Tokenizer, history: str, top: int = 10) -> plot.Axes:
     """The likeliest next tokens after `history`, each bar divided into what every order gave to it.
 

@@ -1,0 +1,81 @@
+"""The ladder: the models that the book climbs, and how each is trained on the Village.
+
+One recipe a rung, used by the chapters, the ladder's page and the benchmarks. `RUNGS["LSTM"].train(seed)` trains one,
+in at most a minute of one core; `trained("LSTM")` is the same model, trained before and kept with the package.
+"""
+
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+from lmcore.data import Rows
+from lmcore.gru import GRU, GRUConfig
+from lmcore.lstm import LSTM, LSTMConfig
+from lmcore.model import LanguageModel, load
+from lmcore.recurrent import RecurrentConfig
+from lmcore.rnn import RNN, RNNConfig
+from lmcore.train import History, TrainConfig, train
+from lmcore.village import Village
+
+__all__ = ["RUNGS", "Rung", "trained", "training_rows"]
+
+STORIES = 24_000  # that a rung is trained on
+WEIGHTS = Path(__file__).parent / "weights"
+
+
+@cache
+def training_rows(seed: int = 0, stories: int = STORIES) -> Rows:
+    """What a rung learns from: stories of the Village, drawn from 100 + seed; each row begins at a story."""
+    village = Village()
+    return Rows(village.tokenizer.encode(village.write(stories, 100 + seed), allow_special=True), separator=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rung:
+    """One network of the ladder: its class, its configuration and how it is trained."""
+
+    model: type[LanguageModel]
+    config: RecurrentConfig
+    training: TrainConfig
+
+    def train(self, seed: int = 0, progress: bool = True) -> tuple[LanguageModel, History]:
+        """A new model and what happened; `seed` draws the stories, the weights and the batches."""
+        model = self.model(self.config, seed=seed)
+        return model, train(model, training_rows(seed), replace(self.training, seed=seed), progress=progress)
+
+
+V = Village().tokenizer.vocab_size
+
+
+def _steps(short: int, long: int) -> tuple[tuple[int, int, int], ...]:
+    """Rows of 64 tokens first, which is faster and brings the short distances first, then rows that hold a story."""
+    return ((short, 32, 64), (long, 16, 128))
+
+
+RUNGS = {
+    "RNN": Rung(
+        model=RNN,
+        config=RNNConfig(vocab_size=V),
+        training=TrainConfig(phases=_steps(3200, 800), learning_rate=3e-3),
+    ),
+    "LSTM": Rung(
+        model=LSTM,
+        config=LSTMConfig(vocab_size=V),
+        training=TrainConfig(phases=_steps(2200, 600), learning_rate=1e-2),
+    ),
+    "GRU": Rung(
+        model=GRU,
+        config=GRUConfig(vocab_size=V),
+        training=TrainConfig(phases=_steps(900, 300), learning_rate=1e-2),
+    ),
+}
+
+
+def trained(name: str) -> LanguageModel:
+    """A rung that was trained before with seed 0, in evaluation mode; `RUNGS[name].train(0)` trains it anew.
+
+    Raises ValueError for another name than those of RUNGS.
+    """
+    if name not in RUNGS:
+        raise ValueError(f"the ladder's networks are {', '.join(RUNGS)}, not {name!r}.")
+    return load(WEIGHTS / f"village_{name.lower()}.safetensors", expect=RUNGS[name].model)
