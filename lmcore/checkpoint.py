@@ -1,15 +1,16 @@
 """Where a training run stands, and the file from which it can go on as if it had never stopped."""
 
+import hashlib
 import io
 import os
-import pickle
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from lmcore.model import LanguageModel, map_tensors
-from lmcore.runtime import remove_leftovers, write_whole
+from lmcore.runtime import write_whole
 
 CHECKPOINT_VERSION = 1
 
@@ -36,7 +37,10 @@ class Run:
 def write_checkpoint(
     path: str | os.PathLike, about: dict, model: LanguageModel, optimizers: list[torch.optim.Optimizer], run: Run
 ) -> None:
-    """Write everything to `path`, which holds the previous checkpoint until the new one is whole. Raises OSError."""
+    """Write everything to `path`, which holds the previous checkpoint until the new one is whole. Raises OSError.
+
+    The file is a SHA-256 and what torch.save makes, which alone would not notice a changed byte.
+    """
     tensors: list[torch.Tensor] = []
     map_tensors(lambda tensor: tensors.append(tensor) or tensor, run.state)
     plain = {name: value for name, value in vars(run).items() if name != "state"}
@@ -50,7 +54,7 @@ def write_checkpoint(
     }
     data = io.BytesIO()
     torch.save(everything, data)
-    write_whole(path, data.getvalue())
+    write_whole(path, hashlib.sha256(data.getbuffer()).digest() + data.getbuffer())
 
 
 def read_checkpoint(
@@ -60,12 +64,12 @@ def read_checkpoint(
 
     Raises ValueError, with nothing changed, if the file is no checkpoint, or one of another model, config or data.
     """
-    remove_leftovers(path)
-    try:
-        saved = torch.load(path, map_location=model.device, weights_only=True)
-        version = saved["version"]
-    except (RuntimeError, pickle.UnpicklingError, EOFError, KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path} is no checkpoint of lmcore, or is damaged. Remove it to begin anew.") from error
+    content = Path(path).read_bytes()
+    digest, data = content[:32], content[32:]
+    if hashlib.sha256(data).digest() != digest:
+        raise ValueError(f"{path} is no checkpoint of lmcore, or is damaged. Remove it to begin anew.")
+    saved = torch.load(io.BytesIO(data), map_location=model.device, weights_only=True)
+    version = saved["version"]
     if version != CHECKPOINT_VERSION:
         raise ValueError(f"{path} has checkpoint version {version}, not {CHECKPOINT_VERSION}. Remove it to begin anew.")
     for part, value in about.items():

@@ -54,6 +54,14 @@ def rows_of(documents: list[torch.Tensor], padding: int = 0) -> Batch:
     return Batch(padded[:, :-1], padded[:, 1:], mask)
 
 
+def digest(*tensors: torch.Tensor) -> str:
+    """A few letters that change with what is in the tensors, and with their shapes."""
+    total = hashlib.sha256()
+    for tensor in tensors:
+        total.update(repr(tuple(tensor.shape)).encode() + tensor.cpu().contiguous().numpy().tobytes())
+    return total.hexdigest()[:12]
+
+
 class TrainingData:
     """What `train` learns from: it says what a batch is, and whether the memory goes on from one to the next.
 
@@ -72,8 +80,7 @@ class TrainingData:
     def fingerprint(self) -> str:
         """A few letters that change with the text and with how it is read."""
         settings = {name: value for name, value in vars(self).items() if isinstance(value, int | None)}
-        digest = hashlib.sha256(self.tokens.cpu().numpy().tobytes()).hexdigest()[:12]
-        return f"{type(self).__name__}{settings} {digest}"
+        return f"{type(self).__name__}{settings} {digest(self.tokens)}"
 
     def check(self, rows: int, length: int) -> None:
         """Raise a ValueError if the document cannot give batches of `rows` rows of `length` tokens."""

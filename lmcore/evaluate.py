@@ -104,6 +104,7 @@ def evaluate(model: LanguageModel, data: torch.Tensor | Batch) -> Evaluation:
 @torch.no_grad()
 def token_losses(model: LanguageModel, data: torch.Tensor | Batch) -> torch.Tensor:
     """-log p of every token in nats, float64: (N - 1,) for a document of N tokens, (B, T) for a Batch, 0 at padding."""
+    check_data(data, model.vocab_size)
     was_training = model.training
     model.eval()
     try:
@@ -114,13 +115,23 @@ def token_losses(model: LanguageModel, data: torch.Tensor | Batch) -> torch.Tens
         model.train(was_training)
 
 
+def check_data(data: torch.Tensor | Batch, vocab_size: int, name: str = "data") -> None:
+    """Raise a TypeError or ValueError unless `evaluate` can score `data` with a model of this vocabulary."""
+    if isinstance(data, Batch):
+        if not data.mask.any():
+            raise ValueError(f"{name}: the batch has no token to score: its mask is False everywhere.")
+        check_tokens(data.inputs, vocab_size, f"{name}: inputs")
+        check_tokens(data.targets, vocab_size, f"{name}: targets")
+        return
+    if not isinstance(data, torch.Tensor) or data.dim() != 1:
+        what = f"the shape {tuple(data.shape)}" if isinstance(data, torch.Tensor) else type(data).__name__
+        raise TypeError(f"{name} must be a 1-D tensor of token ids (one document) or a Batch of rows, not {what}.")
+    if len(data) < 2:
+        raise ValueError(f"{name}: a document of {len(data)} tokens has nothing to predict; it needs at least two.")
+    check_tokens(data[None], vocab_size, name)
+
+
 def _document_losses(model: LanguageModel, tokens: torch.Tensor) -> torch.Tensor:
-    if not isinstance(tokens, torch.Tensor) or tokens.dim() != 1:
-        what = f"the shape {tuple(tokens.shape)}" if isinstance(tokens, torch.Tensor) else type(tokens).__name__
-        raise TypeError(f"data must be a 1-D tensor of token ids (one document) or a Batch of rows, not {what}.")
-    if len(tokens) < 2:
-        raise ValueError(f"a document of {len(tokens)} tokens has nothing to predict; it needs at least two.")
-    check_tokens(tokens[None], model.vocab_size, "data")
     tokens = tokens.to(model.device)
     inputs, targets, state, losses = tokens[None, :-1], tokens[None, 1:], None, []
     for start in range(0, inputs.shape[1], model.piece):
@@ -131,10 +142,6 @@ def _document_losses(model: LanguageModel, tokens: torch.Tensor) -> torch.Tensor
 
 
 def _row_losses(model: LanguageModel, batch: Batch) -> torch.Tensor:
-    if not batch.mask.any():
-        raise ValueError("the batch has no token to score: its mask is False everywhere.")
-    for name in ("inputs", "targets"):
-        check_tokens(getattr(batch, name), model.vocab_size, name)
     losses = torch.zeros(batch.targets.shape, dtype=torch.float64)
     for rows, part in _parts(batch, model.piece):
         state = None if part.source is None else model.read(part.source.to(model.device))

@@ -1,6 +1,7 @@
 """Where things run and how files are written: device, scale, threads, and writes that leave no half file."""
 
 import glob
+import math
 import os
 import tempfile
 from pathlib import Path
@@ -26,6 +27,14 @@ def scale() -> str:
     if chosen not in ("cpu", "gpu"):
         raise ValueError(f"LMCORE_SCALE is {chosen!r}; set it to 'cpu' or 'gpu', or unset it.")
     return chosen
+
+
+def memory() -> float:
+    """Bytes of memory where models run, the card's or the machine's; infinite where the system does not say."""
+    if device().type == "cuda":
+        return torch.cuda.mem_get_info()[1]
+    known = hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if known else math.inf
 
 
 def precision() -> torch.dtype:
@@ -75,10 +84,7 @@ def write_whole(path: str | os.PathLike, data: bytes | str) -> None:
     """
     path = Path(path)
     data = data.encode() if isinstance(data, str) else data
-    try:
-        handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    except OSError as error:
-        raise OSError(f"cannot write {path}: {error.strerror}. Choose a folder that exists and is writable.") from error
+    handle, beside = _open_beside(path)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
@@ -90,15 +96,31 @@ def write_whole(path: str | os.PathLike, data: bytes | str) -> None:
         Path(beside).unlink(missing_ok=True)
         if isinstance(error, OSError):
             kept = "the previous file is whole" if path.exists() else "nothing was written"
-            raise OSError(f"cannot write {path}: {error.strerror or error}; {kept}.") from error
+            what = f"cannot write {path}: {error.strerror or error}; {kept}"
+            raise OSError(f"{what}. Make room or choose another folder, then run it again.") from error
         raise
 
 
-def remove_leftovers(path: str | os.PathLike) -> None:
-    """Remove what writers of `path` that were killed left beside it. Only for a path with a single writer."""
+def check_writable(path: str | os.PathLike) -> None:
+    """Raise an OSError if `write_whole` could not begin to write `path`, and remove what killed writers left beside it.
+
+    Only for a path with a single writer.
+    """
     path = Path(path)
+    if path.is_dir():
+        raise OSError(f"cannot write {path}: it is a folder. Give the name of a file.")
     for beside in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
         beside.unlink(missing_ok=True)
+    handle, beside = _open_beside(path)
+    os.close(handle)
+    os.unlink(beside)
+
+
+def _open_beside(path: Path) -> tuple[int, str]:
+    try:
+        return tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    except OSError as error:
+        raise OSError(f"cannot write {path}: {error.strerror}. Choose a folder that exists and is writable.") from error
 
 
 def _file_mode() -> int:

@@ -16,8 +16,8 @@ import torch
 
 from lmcore import runtime
 from lmcore.checkpoint import Run, read_checkpoint, write_checkpoint
-from lmcore.data import TrainingData
-from lmcore.evaluate import evaluate
+from lmcore.data import TrainingData, digest
+from lmcore.evaluate import check_data, evaluate
 from lmcore.model import Batch, LanguageModel, check_ids, map_tensors
 from lmcore.progress import Progress
 from lmcore.train_config import HeldOut, History, TrainConfig
@@ -54,7 +54,11 @@ def train(
     """
     _check(model, data, config, held_out, checkpoint_every)
     writer = None if log_dir is None else _summary_writer()
+    if checkpoint is not None:
+        runtime.check_writable(checkpoint)
+    held = held_out if isinstance(held_out, Batch) else [held_out]
     about = {"model": [type(model).__name__, repr(model.config)], "config": repr(config), "data": data.fingerprint()}
+    about["held-out data"] = digest(*(part for part in held if isinstance(part, torch.Tensor)))
     model.to(runtime.device())
     optimizers = _optimizers(model, config)
     run = Run()
@@ -177,18 +181,18 @@ def _check(model: LanguageModel, data: Any, config: Any, held_out: Any, checkpoi
     if checkpoint_every < 1:
         raise ValueError(f"checkpoint_every must be at least 1, not {checkpoint_every}.")
     check_ids(data.tokens, model.vocab_size, "the training data")
-    if isinstance(held_out, Batch):
-        check_ids(held_out.inputs, model.vocab_size, "the held-out data")
-    elif held_out is not None:
-        check_ids(held_out, model.vocab_size, "the held-out data")
-    room = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else math.inf
+    if held_out is not None:
+        check_data(held_out, model.vocab_size, "the held-out data")
+    room = runtime.memory()
+    # float32, for each token: what every weight matrix makes of it, and the gradient of that
+    per_token = 2 * 4 * sum(len(weight) for weight in model.parameters() if weight.dim() == 2)
     for _, rows, length in config.schedule:
         data.check(rows, length)
-        needed = 3 * 4 * rows * length * model.vocab_size  # logits, their log-softmax and their gradient, float32
+        needed = rows * length * per_token
         if needed > room:
             raise ValueError(
-                f"a batch of {rows} × {length} tokens over {model.vocab_size:,} ids needs about {needed / 2**30:,.0f} "
-                f"GiB, more than this machine's {room / 2**30:,.0f}. Take fewer or shorter rows."
+                f"a batch of {rows:,} × {length:,} tokens over {model.vocab_size:,} ids needs about "
+                f"{needed / 2**30:,.0f} GiB, more than this machine's {room / 2**30:,.0f}. Take fewer or shorter rows."
             )
 
 
