@@ -52,22 +52,18 @@ def _steps(short: int, long: int) -> tuple[tuple[int, int, int], ...]:
     return ((short, 32, 64), (long, 16, 128))
 
 
+# The gated networks share one recipe, so that what differs between them is the cell. Muon at this rate takes them to a
+# lower loss in half the time of AdamW; the RNN's memory it leaves at chance, so the RNN keeps AdamW and more steps.
+GATED = TrainConfig(phases=_steps(800, 250), optimizer="muon", learning_rate=1e-2, muon_learning_rate=0.02)
+
 RUNGS = {
     "RNN": Rung(
         model=RNN,
         config=RNNConfig(vocab_size=V),
         training=TrainConfig(phases=_steps(3200, 800), learning_rate=3e-3),
     ),
-    "LSTM": Rung(
-        model=LSTM,
-        config=LSTMConfig(vocab_size=V),
-        training=TrainConfig(phases=_steps(2200, 600), learning_rate=1e-2),
-    ),
-    "GRU": Rung(
-        model=GRU,
-        config=GRUConfig(vocab_size=V),
-        training=TrainConfig(phases=_steps(900, 300), learning_rate=1e-2),
-    ),
+    "LSTM": Rung(model=LSTM, config=LSTMConfig(vocab_size=V), training=GATED),
+    "GRU": Rung(model=GRU, config=GRUConfig(vocab_size=V), training=GATED),
 }
 
 
