@@ -16,7 +16,7 @@ FLOORS = {
     1: {"corpora", "data", "cleaning", "ngram", "recurrent", "attention", "rnn", "lstm", "gru"},
     2: {"transformer", "seq2seq"},
     3: {"train", "train_config", "checkpoint", "progress", "evaluate", "generate", "probes"},
-    4: {"tasks", "plot", "widgets", "results", "ladder"},
+    4: {"tasks", "plot", "widgets", "results", "ladder", "shakespeare"},
 }
 FLOOR = {name: floor for floor, names in FLOORS.items() for name in names}
 

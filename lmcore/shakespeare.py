@@ -1,0 +1,96 @@
+"""Recipes for plain text by the character, found on Tiny Shakespeare: seconds for the chapters, and one long run.
+
+    text, held_text = split(load_corpus("tinyshakespeare"))  # the last tenth is never read in training
+    tokenizer = CharTokenizer.fit(text)
+    model, history = RECIPES["LSTM"].train(tokenizer.encode(text), tokenizer.vocab_size)
+    evaluate(model, tokenizer.encode(held_text)).nats_per_token
+
+The text is read in order, as a `Stream`, and the memory is carried from batch to batch.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from lmcore.data import Stream
+from lmcore.gru import GRU, GRUConfig
+from lmcore.lstm import LSTM, LSTMConfig
+from lmcore.model import LanguageModel
+from lmcore.recurrent import RecurrentConfig
+from lmcore.rnn import RNN, RNNConfig
+from lmcore.train import History, TrainConfig, train
+
+__all__ = ["LONG", "RECIPES", "Recipe"]
+
+V = 65  # different characters in Tiny Shakespeare
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """One network for text: its class, its configuration and how it is trained."""
+
+    model: type[LanguageModel]
+    config: RecurrentConfig
+    training: TrainConfig
+
+    def train(
+        self, tokens: torch.Tensor, vocab_size: int = V, seed: int = 0, **options: Any
+    ) -> tuple[LanguageModel, History]:
+        """A new model that has learned from `tokens`, a 1-D tensor of ids below `vocab_size`, and what happened.
+
+        `seed` draws the weights, the batches' offsets and dropout; `options` go to `lmcore.train.train` (held_out,
+        checkpoint, progress, …). Raises as that.
+        """
+        model = self.model(replace(self.config, vocab_size=vocab_size), seed=seed)
+        return model, train(model, Stream(tokens), replace(self.training, seed=seed), **options)
+
+
+def _short(steps: int, muon: float, rate: float) -> TrainConfig:
+    """Many small steps, and rates so high that they must fall for most of the run; Muon learns most in few steps."""
+    return TrainConfig(
+        steps=steps,
+        rows=32,
+        length=32,
+        optimizer="muon",
+        muon_learning_rate=muon,
+        learning_rate=rate,
+        warmup=20,
+        decay=0.7,
+    )
+
+
+RECIPES = {
+    "RNN": Recipe(
+        model=RNN,
+        config=RNNConfig(vocab_size=V, embedding_size=32, hidden_size=128),
+        training=_short(460, muon=0.03, rate=0.01),
+    ),
+    "LSTM": Recipe(
+        model=LSTM,
+        config=LSTMConfig(vocab_size=V, embedding_size=32, hidden_size=96, gate_init="one"),
+        training=_short(370, muon=0.06, rate=0.02),
+    ),
+    "GRU": Recipe(
+        model=GRU,
+        config=GRUConfig(vocab_size=V, embedding_size=32, hidden_size=96, gate_init="one"),
+        training=_short(370, muon=0.04, rate=0.02),
+    ),
+}
+
+# For the processor with bfloat16 (LMCORE_PRECISION), half an hour and more of one core
+LONG = Recipe(
+    model=LSTM,
+    config=LSTMConfig(vocab_size=V, embedding_size=128, hidden_size=384, n_layer=2, dropout=0.3, gate_init="one"),
+    training=TrainConfig(
+        steps=3700,
+        rows=64,
+        length=64,
+        optimizer="muon",
+        muon_learning_rate=3e-2,
+        learning_rate=1e-2,
+        weight_decay=0.1,
+        decay=0.8,
+        evaluate_every=400,
+    ),
+)
