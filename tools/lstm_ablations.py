@@ -115,9 +115,10 @@ def measure(model: LSTM) -> dict[str, tuple[float, str]]:
 if __name__ == "__main__":
     note = partial(record, "lstm_ablations", data=corpus_version("village"), seeds=[*SEEDS, STORIES_SEED])
     for variant in sys.argv[1:] or VARIANTS:
+        settings = {"variant": VARIANTS[variant], "training": repr(RUNGS["LSTM"].training), "stories": STORIES}
         runs = [measure(train_variant(variant, seed)) for seed in SEEDS]
         for name, (_, unit) in runs[0].items():
             values = [run[name][0] for run in runs]
-            settings = {"variant": VARIANTS[variant], "stories": STORIES, "together": TOGETHER}
-            note(f"{variant}.{name}", fmean(values), unit, spread=max(values) - min(values), config=settings)
+            spread = max(values) - min(values)
+            note(f"{variant}.{name}", fmean(values), unit, spread=spread, by_seed=values, config=settings)
             print(f"{variant}.{name}: {', '.join(f'{value:.3f}' for value in values)} {unit}", flush=True)
