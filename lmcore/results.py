@@ -36,6 +36,7 @@ def record(
     config: dict[str, Any] | None = None,
     seeds: Sequence[int] = (),
     spread: float | None = None,
+    by_seed: Sequence[float] = (),
     seconds: float | None = None,
     tolerance: float = 0.01,
 ) -> None:
@@ -43,8 +44,9 @@ def record(
 
     `data` names the corpus and its version, `config` what the value depends on besides; a hash of both stands with the
     row, so that a value cannot outlive the settings it was measured with. `tolerance` is relative, for another
-    processor's last digits; `spread` is over the seeds, in the value's unit; `seconds` and the machine are noted and
-    never compared. Where lmcore is installed without the book there are no committed values and nothing to compare.
+    processor's last digits; `spread` is over the seeds, in the value's unit, `by_seed` what each of them gave;
+    `seconds` and the machine are noted and never compared. Where lmcore is installed without the book there are no
+    committed values and nothing to compare.
 
     Raises ResultChanged if there is no such row, its hash differs, or the value is out of tolerance.
     """
@@ -64,6 +66,8 @@ def record(
         "hash": settings_hash(data, config or {}),
         "where": where(),
     }
+    if by_seed:
+        row["by_seed"] = [_rounded(one) for one in by_seed]
     if recording:
         rows[name] = row
         RESULTS.mkdir(parents=True, exist_ok=True)
