@@ -3,6 +3,7 @@
 import hashlib
 import io
 import os
+import pickle
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -66,9 +67,12 @@ def read_checkpoint(
     """
     content = Path(path).read_bytes()
     digest, data = content[:32], content[32:]
-    if hashlib.sha256(data).digest() != digest:
-        raise ValueError(f"{path} is no checkpoint of lmcore, or is damaged. Remove it to begin anew.")
-    saved = torch.load(io.BytesIO(data), map_location=model.device, weights_only=True)
+    try:
+        if hashlib.sha256(data).digest() != digest:
+            raise ValueError("its bytes do not match their SHA-256")
+        saved = torch.load(io.BytesIO(data), map_location=model.device, weights_only=True)
+    except (ValueError, RuntimeError, pickle.UnpicklingError) as error:
+        raise ValueError(f"{path} is no checkpoint of lmcore, or is damaged. Remove it to begin anew.") from error
     version = saved["version"]
     if version != CHECKPOINT_VERSION:
         raise ValueError(f"{path} has checkpoint version {version}, not {CHECKPOINT_VERSION}. Remove it to begin anew.")

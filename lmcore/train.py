@@ -57,14 +57,15 @@ def train(
     if checkpoint is not None:
         runtime.check_writable(checkpoint)
     held = held_out if isinstance(held_out, Batch) else [held_out]
-    about = {"model": [type(model).__name__, repr(model.config)], "config": repr(config), "data": data.fingerprint()}
+    about = {"model": f"{type(model).__name__} of {model.config!r}", "config": repr(config), "data": data.fingerprint()}
     about["held-out data"] = digest(*(part for part in held if isinstance(part, torch.Tensor)))
+    about["precision"] = str(runtime.precision())
     model.to(runtime.device())
     optimizers = _optimizers(model, config)
     run = Run()
     if checkpoint is not None and os.path.exists(checkpoint):
         run = read_checkpoint(checkpoint, about, model, optimizers)
-    log = writer(str(log_dir), purge_step=run.step) if writer else None
+    log = writer(str(log_dir), purge_step=run.step + 1) if writer else None
     with Progress(config.total_steps, run.step, shown=progress) as bar, _settings(config):
         try:
             while run.step < config.total_steps and not run.stopped:
@@ -166,6 +167,8 @@ def _optimizers(model: LanguageModel, config: TrainConfig) -> list[torch.optim.O
 
 def _check(model: LanguageModel, data: Any, config: Any, held_out: Any, checkpoint_every: int) -> None:
     """Everything that can be wrong, before any work."""
+    if not isinstance(model, LanguageModel):
+        raise TypeError(f"model must be a LanguageModel, not {type(model).__name__}.")
     if not isinstance(config, TrainConfig):
         raise TypeError(f"config must be a TrainConfig, not {type(config).__name__}.")
     if not isinstance(data, TrainingData):
@@ -183,6 +186,7 @@ def _check(model: LanguageModel, data: Any, config: Any, held_out: Any, checkpoi
     check_ids(data.tokens, model.vocab_size, "the training data")
     if held_out is not None:
         check_data(held_out, model.vocab_size, "the held-out data")
+    runtime.threads(), runtime.precision()  # which refuse what they cannot understand
     room = runtime.memory()
     # float32, for each token: what every weight matrix makes of it, and the gradient of that
     per_token = 2 * 4 * sum(len(weight) for weight in model.parameters() if weight.dim() == 2)

@@ -9,7 +9,8 @@ from lmcore.runtime import check_seed
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """How a model is trained. Everything that the result depends on is here, but for the model, the data and threads.
+    """How a model is trained. Everything that the result depends on is here, but for the model, the data and the
+    runtime's threads and precision.
 
     steps, rows, length   so many steps, each on a batch of `rows` rows of `length` tokens
     phases                instead of `steps`: ((steps, rows, length), …) one after the other; the memory that is carried
