@@ -3,6 +3,7 @@
 - the repository's address, from pyproject.toml, behind the Colab, repository and issue buttons;
 - `<!-- common mistakes -->` in a page becomes the list of every "A common mistake" in the notebooks;
 - `<!-- results -->` becomes the tables of book/results/*.json;
+- `<!-- ladder … -->` becomes a table or the figure of book/results/ladder.json;
 - `<!-- story -->` becomes one of the Village's stories;
 - figures and exercises are numbered within their chapter;
 - 404.html, at the root of the built book, from book/404.html.
@@ -10,8 +11,10 @@
 
 import json
 import re
+from functools import partial
 from pathlib import Path
 
+import ladder_page
 from hygiene import ROOT, address, chapters, mistakes, read
 
 from lmcore.village import Village
@@ -38,9 +41,15 @@ def mistakes_list() -> str:
 
 
 def results_tables() -> str:
-    """One table a chapter, one row a result: its value with the spread over seeds, and how it was measured."""
+    """One table a chapter, one row a result: its value with the spread over seeds, and how it was measured.
+
+    The ladder's many rows stand on a page of their own.
+    """
     parts = []
     for path in sorted(RESULTS.glob("*.json")):
+        if path.stem == "ladder":
+            parts.append("## [The ladder](the_ladder.md)\n\nIts rows have a page of their own.")
+            continue
         rows = json.loads(path.read_text(encoding="utf-8"))
         notebook = ROOT / "notebooks" / f"{path.stem}.ipynb"
         heading = f"[{title(notebook)}](../notebooks/{notebook.name})" if notebook.is_file() else path.stem
@@ -66,6 +75,11 @@ GENERATED = {
     "<!-- story -->": story,
     "<!-- common mistakes -->": mistakes_list,
     "<!-- results -->": results_tables,
+    "<!-- ladder loss -->": ladder_page.loss_table,
+    "<!-- ladder figure -->": ladder_page.figure,
+    "<!-- ladder recall by facts -->": ladder_page.recall_table,
+    **{f"<!-- ladder {p} -->": partial(ladder_page.accuracy_table, p) for p in ladder_page.CHANCE},
+    **{f"<!-- ladder seeds {p} -->": partial(ladder_page.seeds_table, p) for p in ladder_page.CHANCE},
 }
 
 
@@ -78,7 +92,8 @@ def fill_page(app, docname: str, source: list[str]) -> None:
 
 def always_read(app, env, added, changed, removed) -> list[str]:
     """Pages with generated text change when the notebooks or the results do, so they are read at every build."""
-    return [name for name in env.found_docs if name in ("book/index", "book/common_mistakes", "book/results")]
+    generated = {"book/index", "book/common_mistakes", "book/results", "book/the_ladder"}
+    return sorted(generated & set(env.found_docs))
 
 
 def number_by_chapter(app, env) -> list[str]:

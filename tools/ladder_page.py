@@ -1,0 +1,189 @@
+"""What the page "The ladder" shows: tables and a figure, made from book/results/ladder.json while the book is built."""
+
+import io
+import json
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+import matplotlib.pyplot as plt
+
+from lmcore import plot
+
+LADDER = Path(__file__).resolve().parents[1] / "book" / "results" / "ladder.json"
+
+# The models in the order of the climb, and what the page calls them; one that has no rows yet is left out.
+NAMES = {
+    "uniform": "uniform",
+    "unigram": "unigram",
+    **{f"ngram{n}": f"{n}-gram" for n in range(2, 7)},
+    "RNN": "RNN",
+    "LSTM": "LSTM",
+    "GRU": "GRU",
+    "LSTM_long": "LSTM, four times the steps",
+    "GRU_long": "GRU, four times the steps",
+}
+DRAWN = {"ngram6": "n-gram", "RNN": "RNN", "LSTM": "LSTM", "GRU": "GRU"}  # and the family that gives the colour
+CHANCE = {"agreement": 1 / 2, "memory": 1 / 6, "recall": 1 / 12}
+DOT = " · "  # between the seeds
+
+
+class Curve(NamedTuple):
+    """What `plot.by_distance` draws."""
+
+    accuracy_by_distance: dict[int, float]
+
+
+def rows() -> dict[str, dict]:
+    """The committed rows by name."""
+    return json.loads(LADDER.read_text(encoding="utf-8"))
+
+
+def models(ladder: dict[str, dict], row: str) -> list[str]:
+    """The models that have such a row, in the order of the climb."""
+    return [name for name in NAMES if f"{name}.{row}" in ladder]
+
+
+def groups(ladder: dict[str, dict], row: str) -> dict[int, str]:
+    """The groups of `row` by their lowest value and as words: distances as ranges, numbers of facts as they are."""
+    lows = sorted(int(name.rpartition(".")[2]) for name in ladder if name.startswith(f"author.words.{row}."))
+    if row.endswith("_facts"):
+        return {low: f"{low}" for low in lows}
+    return {low: f"{low}–{after - 1}" for low, after in pairwise(lows)} | {lows[-1]: f"{lows[-1]}+"}
+
+
+def seeds(row: dict, digits: int) -> str:
+    """What each seed gave."""
+    return DOT.join(f"{value:.{digits}f}" for value in row.get("by_seed", ()))
+
+
+def mean(row: dict, digits: int) -> str:
+    """The mean, with the spread where there are several seeds."""
+    spread = "" if row["spread"] is None else f" ± {row['spread']:.{digits}f}"
+    return f"{row['value']:.{digits}f}{spread}"
+
+
+def table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    """A Markdown table whose first column is text and whose others are numbers."""
+    body = [head, ["---", *["---:"] * (len(head) - 1)], *lines]
+    return "\n".join(f"| {' | '.join(line)} |" for line in body)
+
+
+def loss_table() -> str:
+    """One line a model: what it has learned and from how much, and how far above the author it stays."""
+    ladder = rows()
+    head = ["model", "learned numbers", "tokens read", "seconds", "tokens/s", "bits a token", "excess"]
+    lines = [["the author", "", "", "", "", f"{ladder['author.bits']['value']:.3f}", "0", "", ""]]
+    for name in models(ladder, "excess"):
+        get = {row: ladder.get(f"{name}.{row}") for row in ("parameters", "tokens", "seconds", "tokens_per_second")}
+        size, tokens, seconds, speed = ("" if one is None else one["value"] for one in get.values())
+        learned = tokens != ""
+        lines.append(
+            [
+                NAMES[name],
+                f"{size:,.0f}",
+                f"{tokens / 1e6:.1f} M" if learned else "",
+                f"{seconds:.3g}" if learned else "",
+                f"{float(f'{speed:.2g}'):,.0f}" if learned else "",
+                f"{ladder[f'{name}.bits']['value']:.3f}",
+                mean(ladder[f"{name}.excess"], 3),
+                seeds(ladder[f"{name}.excess"], 3),
+                f"{ladder[f'{name}.excess_error']['value']:.3f}",
+            ]
+        )
+    return table([*head, "excess of each seed", "standard error"], lines)
+
+
+def accuracy_table(phenomenon: str) -> str:
+    """Per cent right of one phenomenon, in all and by distance: the mean of the seeds."""
+    ladder = rows()
+    by = groups(ladder, phenomenon)
+    words = {low: ladder[f"author.words.{phenomenon}.{low}"]["value"] for low in by}
+    lines = [["words asked", f"{sum(words.values()):,.0f}", *(f"{n:,.0f}" for n in words.values())]]
+    lines.append(["chance", *[f"{100 * CHANCE[phenomenon]:.1f}"] * (1 + len(by))])
+    for name in models(ladder, phenomenon):
+        cells = [ladder[f"{name}.{phenomenon}.{low}"]["value"] for low in by]
+        lines.append([NAMES[name], mean(ladder[f"{name}.{phenomenon}"], 1), *(f"{cell:.1f}" for cell in cells)])
+    return table(["right, %", "all", *by.values()], lines)
+
+
+def seeds_table(phenomenon: str) -> str:
+    """Per cent right and excess of one phenomenon by distance, of each seed of each network."""
+    ladder = rows()
+    by = groups(ladder, phenomenon)
+    head = ["seed by seed", "all", *by.values()]
+    lines = []
+    for name in models(ladder, phenomenon):
+        if name in DRAWN:
+            keys = [phenomenon, *(f"{phenomenon}.{low}" for low in by)]
+            lines.append([f"{NAMES[name]}, right, %", *(seeds(ladder[f"{name}.{key}"], 1) for key in keys)])
+            keys = [key.replace(phenomenon, f"{phenomenon}_excess") for key in keys]
+            lines.append([f"{NAMES[name]}, excess, bits", *(seeds(ladder[f"{name}.{key}"], 2) for key in keys)])
+    return table(head, lines)
+
+
+def recall_table() -> str:
+    """Per cent right of recall, by the number of facts; "about" is knowing which things the story has."""
+    ladder = rows()
+    by = groups(ladder, "recall_facts")
+    words = {n: ladder[f"author.words.recall_facts.{n}"]["value"] for n in by}
+    total = sum(words.values())
+    knowing = {n: 100 / n for n in by}  # by which things there are, but not whose
+    lines = [["words asked", f"{total:,.0f}", *(f"{n:,.0f}" for n in words.values()), ""]]
+    lines.append(["chance", *[f"{100 * CHANCE['recall']:.1f}"] * (1 + len(by)), ""])
+    share = sum(words[n] * knowing[n] for n in by) / total
+    lines.append(["which things, not whose", f"{share:.1f}", *(f"{one:.1f}" for one in knowing.values()), "100.0"])
+    for name in models(ladder, "recall"):
+        keys = [*(f"recall_facts.{n}" for n in by), "recall_about"]
+        cells = [mean(ladder[f"{name}.{key}"], 1) for key in keys]
+        lines.append([NAMES[name], mean(ladder[f"{name}.recall"], 1), *cells])
+    facts = [f"{n} fact{'s' * (n > 1)}" for n in by]
+    return table(["right, %", "all", *facts, "one of the story's things"], lines)
+
+
+def figure() -> str:
+    """Accuracy by distance, one panel a phenomenon, as SVG in the page: its text takes the page's colour."""
+    ladder = rows()
+    with plt.rc_context(plot.STYLE | {"svg.fonttype": "none"}):
+        drawing, panels = plt.subplots(len(CHANCE), figsize=(plot.SIZE[0], 7.8), layout="constrained")
+        for ax, (phenomenon, chance) in zip(panels, CHANCE.items(), strict=True):
+            lows = groups(ladder, phenomenon)
+            curves = {
+                family: Curve({low: ladder[f"{name}.{phenomenon}.{low}"]["value"] / 100 for low in lows})
+                for name, family in DRAWN.items()
+            }
+            plot.by_distance(curves, chance, ax=ax)
+            ax.set_ylabel(f"{phenomenon}: right, %")
+            ax.get_legend().remove()
+            if ax is not panels[-1]:
+                ax.set_xlabel("")
+        handles, labels = panels[0].get_legend_handles_labels()
+        shown = [NAMES["ngram6"] if label == "n-gram" else label for label in labels]
+        drawing.legend(handles, shown, loc="outside upper center", ncols=len(shown))
+        buffer = io.StringIO()
+        drawing.savefig(buffer, format="svg", metadata={"Date": None})
+        plt.close(drawing)
+    svg = buffer.getvalue()
+    svg = svg[svg.index("<svg") :].replace(plot.GREY, "currentColor")
+    svg = svg.replace("<svg", f'<svg class="ladder" role="img" aria-label="{alt_text(ladder)}"', 1)
+    return f"```{{raw}} html\n{svg.strip()}\n```"
+
+
+def alt_text(ladder: dict[str, dict]) -> str:
+    """The figure in words."""
+
+    def right(model: str, phenomenon: str) -> tuple[str, str]:
+        """Per cent right at the shortest and at the longest distances."""
+        lows = groups(ladder, phenomenon)
+        ends = (ladder[f"{model}.{phenomenon}.{low}"]["value"] for low in (min(lows), max(lows)))
+        return tuple(f"{end:.0f}" for end in ends)
+
+    panels = []
+    for phenomenon in CHANCE:
+        parts = [f"{NAMES[name]} {' to '.join(right(name, phenomenon))}" for name in DRAWN]
+        panels.append(f"{phenomenon}: {', '.join(parts)}")
+    return (
+        "Three panels, the share of right words against the distance to the evidence. Per cent right at the shortest "
+        f"and at the longest distances: {'; '.join(panels)}."
+    )
