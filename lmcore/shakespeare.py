@@ -26,7 +26,7 @@ __all__ = ["LONG", "RECIPES", "Recipe"]
 V = 65  # different characters in Tiny Shakespeare
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Recipe:
     """One network for text: its class, its configuration and how it is trained."""
 
@@ -48,47 +48,28 @@ class Recipe:
 
 def _short(steps: int, muon: float, rate: float) -> TrainConfig:
     """Many small steps, and rates so high that they must fall for most of the run; Muon learns most in few steps."""
-    return TrainConfig(
-        steps=steps,
-        rows=32,
-        length=32,
-        optimizer="muon",
-        muon_learning_rate=muon,
-        learning_rate=rate,
-        warmup=20,
-        decay=0.7,
-    )
+    settings = {"rows": 32, "length": 32, "optimizer": "muon", "warmup": 20, "decay": 0.7}
+    return TrainConfig(steps=steps, muon_learning_rate=muon, learning_rate=rate, **settings)
 
 
+_gated = {"vocab_size": V, "embedding_size": 32, "hidden_size": 96, "gate_init": "one"}
 RECIPES = {
-    "RNN": Recipe(
-        model=RNN,
-        config=RNNConfig(vocab_size=V, embedding_size=32, hidden_size=128),
-        training=_short(460, muon=0.03, rate=0.01),
-    ),
-    "LSTM": Recipe(
-        model=LSTM,
-        config=LSTMConfig(vocab_size=V, embedding_size=32, hidden_size=96, gate_init="one"),
-        training=_short(370, muon=0.06, rate=0.02),
-    ),
-    "GRU": Recipe(
-        model=GRU,
-        config=GRUConfig(vocab_size=V, embedding_size=32, hidden_size=96, gate_init="one"),
-        training=_short(370, muon=0.04, rate=0.02),
-    ),
+    "RNN": Recipe(RNN, RNNConfig(vocab_size=V, embedding_size=32, hidden_size=128), _short(460, muon=0.03, rate=0.01)),
+    "LSTM": Recipe(LSTM, LSTMConfig(**_gated), _short(370, muon=0.06, rate=0.02)),
+    "GRU": Recipe(GRU, GRUConfig(**_gated), _short(370, muon=0.04, rate=0.02)),
 }
 
-# For the processor with bfloat16 (LMCORE_PRECISION), half an hour and more of one core
+# About half an hour of one core in bfloat16 (LMCORE_PRECISION=bfloat16)
 LONG = Recipe(
-    model=LSTM,
-    config=LSTMConfig(vocab_size=V, embedding_size=128, hidden_size=384, n_layer=2, dropout=0.3, gate_init="one"),
-    training=TrainConfig(
+    LSTM,
+    LSTMConfig(vocab_size=V, embedding_size=128, hidden_size=384, n_layer=2, dropout=0.3, gate_init="one"),
+    TrainConfig(
         steps=3700,
         rows=64,
         length=64,
         optimizer="muon",
-        muon_learning_rate=3e-2,
-        learning_rate=1e-2,
+        muon_learning_rate=0.03,
+        learning_rate=0.01,
         weight_decay=0.1,
         decay=0.8,
         evaluate_every=400,
