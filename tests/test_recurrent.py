@@ -343,3 +343,23 @@ def test_a_model_takes_its_own_config_and_a_whole_seed():
         LSTM(GRUConfig(vocab_size=V))
     with pytest.raises(ValueError, match="seed must be 0 or more"):
         RNN(RNNConfig(vocab_size=V), seed=-1)
+
+
+@EACH_PATH
+@EACH_KIND
+def test_the_path_that_is_chosen_is_the_path_that_is_taken(kind, path, monkeypatch):
+    """The two give the same numbers, so only the calls tell them apart; one token alone always takes the step."""
+    model, taken = make(kind, n_layer=2, path=path), []
+    cell_class = type(model.cells[0])
+    for name in ("fused", "loop"):
+
+        def noted(*arguments, name=name, call=getattr(cell_class, name)):
+            taken.append(name)
+            return call(*arguments)
+
+        monkeypatch.setattr(cell_class, name, noted)
+    model(drawn_tokens(B, T))
+    assert taken == ["fused" if path == "fused" and kind != "GRU, before" else "loop"] * 2
+    taken.clear()
+    model(drawn_tokens(B, 1))
+    assert taken == ["loop"] * 2
