@@ -53,7 +53,7 @@ def _steps(short: int, long: int) -> tuple[tuple[int, int, int], ...]:
 
 
 # The gated networks share one recipe, so that what differs between them is the cell. Muon at this rate takes them to a
-# lower loss in less time than AdamW; the RNN's memory it leaves at chance, so the RNN keeps AdamW and more steps.
+# lower loss in fewer steps than AdamW; the RNN's memory it leaves at chance, so the RNN keeps AdamW and more steps.
 GATED = TrainConfig(phases=_steps(800, 250), optimizer="muon", learning_rate=1e-2, muon_learning_rate=0.02)
 
 RUNGS = {

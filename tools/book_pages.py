@@ -76,6 +76,7 @@ GENERATED = {
     "<!-- common mistakes -->": mistakes_list,
     "<!-- results -->": results_tables,
     "<!-- ladder loss -->": ladder_page.loss_table,
+    "<!-- ladder cost -->": ladder_page.cost_table,
     "<!-- ladder figure -->": ladder_page.figure,
     "<!-- ladder recall by facts -->": ladder_page.recall_table,
     **{f"<!-- ladder {p} -->": partial(ladder_page.accuracy_table, p) for p in ladder_page.CHANCE},

@@ -21,12 +21,13 @@ NAMES = {
     "RNN": "RNN",
     "LSTM": "LSTM",
     "GRU": "GRU",
-    "LSTM_long": "LSTM, four times the steps",
-    "GRU_long": "GRU, four times the steps",
+    "LSTM_long": "LSTM, 4 × the steps",
+    "GRU_long": "GRU, 4 × the steps",
 }
 DRAWN = {"ngram6": "n-gram", "RNN": "RNN", "LSTM": "LSTM", "GRU": "GRU"}  # and the family that gives the colour
 CHANCE = {"agreement": 1 / 2, "memory": 1 / 6, "recall": 1 / 12}
-DOT = " · "  # between the seeds
+HARD = "\N{NO-BREAK SPACE}"  # a space at which no cell breaks
+DOT = f"{HARD}·{HARD}"  # between the seeds
 
 
 class Curve(NamedTuple):
@@ -60,39 +61,39 @@ def seeds(row: dict, digits: int) -> str:
 
 def mean(row: dict, digits: int) -> str:
     """The mean, with the spread where there are several seeds."""
-    spread = "" if row["spread"] is None else f" ± {row['spread']:.{digits}f}"
+    spread = "" if row["spread"] is None else f"{HARD}±{HARD}{row['spread']:.{digits}f}"
     return f"{row['value']:.{digits}f}{spread}"
 
 
 def table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
     """A Markdown table whose first column is text and whose others are numbers."""
     body = [head, ["---", *["---:"] * (len(head) - 1)], *lines]
-    return "\n".join(f"| {' | '.join(line)} |" for line in body)
+    return "\n".join(f"| {line[0].replace(' ', HARD)} | {' | '.join(line[1:])} |" for line in body)
 
 
 def loss_table() -> str:
-    """One line a model: what it has learned and from how much, and how far above the author it stays."""
+    """One line a model: its loss, and how far that is above the author's."""
     ladder = rows()
-    head = ["model", "learned numbers", "tokens read", "seconds", "tokens/s", "bits a token", "excess"]
-    lines = [["the author", "", "", "", "", f"{ladder['author.bits']['value']:.3f}", "0", "", ""]]
+    lines = [["the author", f"{ladder['author.bits']['value']:.3f}", "0", "", ""]]
     for name in models(ladder, "excess"):
-        get = {row: ladder.get(f"{name}.{row}") for row in ("parameters", "tokens", "seconds", "tokens_per_second")}
-        size, tokens, seconds, speed = ("" if one is None else one["value"] for one in get.values())
-        learned = tokens != ""
-        lines.append(
-            [
-                NAMES[name],
-                f"{size:,.0f}",
-                f"{tokens / 1e6:.1f} M" if learned else "",
-                f"{seconds:.3g}" if learned else "",
-                f"{float(f'{speed:.2g}'):,.0f}" if learned else "",
-                f"{ladder[f'{name}.bits']['value']:.3f}",
-                mean(ladder[f"{name}.excess"], 3),
-                seeds(ladder[f"{name}.excess"], 3),
-                f"{ladder[f'{name}.excess_error']['value']:.3f}",
-            ]
+        excess, error = ladder[f"{name}.excess"], ladder[f"{name}.excess_error"]["value"]
+        bits = ladder[f"{name}.bits"]["value"]
+        lines.append([NAMES[name], f"{bits:.3f}", mean(excess, 3), seeds(excess, 3), f"{error:.3f}"])
+    return table(["model", "bits a token", "excess", "excess of each seed", "standard error"], lines)
+
+
+def cost_table() -> str:
+    """One line a model that learns: how many numbers, from how many tokens, in how long."""
+    ladder = rows()
+    lines = []
+    for name in models(ladder, "seconds"):
+        size, tokens, seconds, speed = (
+            ladder[f"{name}.{row}"]["value"] for row in ("parameters", "tokens", "seconds", "tokens_per_second")
         )
-    return table([*head, "excess of each seed", "standard error"], lines)
+        took = f"{seconds:.0f}" if seconds >= 10 else f"{seconds:.2f}"
+        read = f"{tokens / 1e6:.1f}{HARD}M"
+        lines.append([NAMES[name], f"{size:,.0f}", read, took, f"{float(f'{speed:.2g}'):,.0f}"])
+    return table(["model", "learned numbers", "tokens read", "seconds", "tokens a second"], lines)
 
 
 def accuracy_table(phenomenon: str) -> str:

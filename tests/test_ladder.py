@@ -1,0 +1,209 @@
+"""The ladder: recipes that train, weights that hold what the chapters say, rows for all that the page shows."""
+
+import json
+import re
+from dataclasses import replace
+
+import hygiene
+import ladder as measurements
+import ladder_page
+import pytest
+import torch
+
+from lmcore import Village, evaluate, load_tokenizer, probe
+from lmcore.data import Rows
+from lmcore.ladder import RUNGS, STORIES, WEIGHTS, trained, training_rows
+from lmcore.results import settings_hash
+from lmcore.train import train
+
+GATED = ("LSTM", "GRU")
+VILLAGE = Village()
+
+
+@pytest.fixture(scope="module")
+def stories():
+    return VILLAGE.stories(300, seed=31)
+
+
+@pytest.fixture(scope="module")
+def ladder():
+    return ladder_page.rows()
+
+
+@pytest.mark.parametrize("name", RUNGS)
+def test_a_kept_network_is_the_rung(name):
+    model, rung = trained(name), RUNGS[name]
+    assert type(model) is rung.model and model.config == rung.config and not model.training
+    assert model.vocab_size == VILLAGE.tokenizer.vocab_size
+    assert load_tokenizer(WEIGHTS / f"village_{name.lower()}.safetensors") == VILLAGE.tokenizer
+    assert all(weight.isfinite().all() for weight in model.parameters())
+
+
+@pytest.mark.parametrize("name", RUNGS)
+def test_a_kept_network_agrees_and_remembers_as_the_chapters_say(name, stories):
+    model = trained(name)
+    assert min(probe(model, stories, "agreement").accuracy_by_distance.values()) >= 0.97
+    memory = probe(model, stories, "memory", edges=(1, 11, 21))
+    recall = probe(model, stories, "recall")
+    by_facts = recall.accuracy_by_facts
+    if name in GATED:
+        assert min(memory.accuracy_by_distance.values()) >= 0.99
+        assert by_facts[1] > 0.95 and by_facts[4] < 0.4 and recall.about.double().mean() > 0.9
+    else:
+        near, middle, far = memory.accuracy_by_distance.values()
+        assert near > 0.6 and near > middle + 0.3 and far < 0.25
+        assert recall.accuracy < 0.15
+
+
+def test_the_gated_networks_are_closer_to_the_author_than_the_rnn():
+    rows = VILLAGE.rows(200, seed=31)
+    floor = evaluate(VILLAGE.author(), rows)
+    excess = {name: evaluate(trained(name), rows).excess_over(floor)[0] for name in RUNGS}
+    assert 0.05 < max(excess["LSTM"], excess["GRU"]) < 0.2 < excess["RNN"] < 0.45
+
+
+def test_another_name_is_refused_with_those_there_are():
+    with pytest.raises(ValueError, match="RNN, LSTM, GRU, not 'GPT5'"):
+        trained("GPT5")
+
+
+@pytest.mark.parametrize("name", RUNGS)
+def test_a_few_steps_of_each_recipe_lower_the_loss_and_are_the_same_again(name):
+    rung, data = RUNGS[name], training_rows(0, 400)
+    short = replace(rung.training, phases=((12, 3, 20), (2, 3, 40)), warmup=3)
+    runs = []
+    for seed in (0, 0, 1):
+        model = rung.model(rung.config, seed=seed)
+        runs.append((train(model, data, replace(short, seed=seed), progress=False), model))
+    (first, one), (again, two), (other, _) = runs
+    assert first.losses == again.losses != other.losses
+    assert all(torch.equal(a, b) for a, b in zip(one.parameters(), two.parameters(), strict=True))
+    assert first.losses[-1] < first.losses[0] - 0.5
+    assert first.tokens == 12 * 3 * 20 + 2 * 3 * 40
+
+
+def test_a_rung_trains_on_its_seeds_stories(monkeypatch):
+    asked = []
+    few = training_rows(0, 50)
+
+    def rows(seed):
+        asked.append(seed)
+        return few
+
+    monkeypatch.setattr("lmcore.ladder.training_rows", rows)
+    rung = replace(RUNGS["RNN"], training=replace(RUNGS["RNN"].training, phases=((3, 3, 20),)))
+    model, history = rung.train(2, progress=False)
+    by_hand = rung.model(rung.config, seed=2)
+    assert history.losses == train(by_hand, few, replace(rung.training, seed=2), progress=False).losses
+    assert asked == [2] and torch.equal(model.head.weight, by_hand.head.weight)
+
+
+def test_each_seed_draws_other_stories_and_rows_begin_at_one():
+    one, other = training_rows(0, 50), training_rows(1, 50)
+    assert isinstance(one, Rows) and one.separator == 0 and len(one.starts) == 51
+    assert not torch.equal(one.tokens[:200], other.tokens[:200])
+    assert training_rows(0, 50) is one
+    text = VILLAGE.write(50, 100)
+    assert torch.equal(one.tokens, VILLAGE.tokenizer.encode(text, allow_special=True))
+
+
+def test_the_recipes_take_rows_that_a_minute_can_read():
+    for rung in RUNGS.values():
+        read = sum(steps * rows * length for steps, rows, length in rung.training.schedule)
+        assert {rows * length for _, rows, length in rung.training.schedule} == {2048}
+        assert read < 10_000_000
+    assert RUNGS["LSTM"].training == RUNGS["GRU"].training and STORIES == 24_000
+
+
+def test_the_committed_rows_belong_to_todays_recipes(ladder):
+    for row, entry in ladder.items():
+        name = row.partition(".")[0]
+        assert entry["config"] == measurements.settings(name), row
+        assert entry["hash"] == settings_hash(entry["data"], measurements.settings(name)), row
+        seeds = {"author": 0, "uniform": 0, **dict.fromkeys(measurements.LONG, 1)}.get(name, 3)
+        assert len(entry["seeds"]) == len(entry.get("by_seed", ())) == seeds, row
+        if seeds:
+            assert entry["value"] == pytest.approx(sum(entry["by_seed"]) / seeds, rel=1e-4), row
+
+
+def test_the_committed_rows_are_all_that_a_model_is_asked(ladder):
+    words = {row.removeprefix("author.words.") for row in ladder if row.startswith("author.words.")}
+    kinds = {f"{row.replace('.', '_excess.', 1)}" for row in words if "facts" not in row} | words
+    kinds |= {"parameters", "tokens", "seconds", "tokens_per_second", "bits", "excess", "excess_error", "recall_about"}
+    kinds |= {f"{phenomenon}{end}" for phenomenon in measurements.EDGES for end in ("", "_excess")}
+    for name in (*measurements.ORDERS, *RUNGS, *measurements.LONG):
+        assert {row.partition(".")[2] for row in ladder if row.partition(".")[0] == name} == kinds, name
+
+
+def test_the_kept_networks_are_those_that_were_measured(ladder):
+    some = VILLAGE.rows(100, measurements.HELD_OUT_SEED)
+    floor = evaluate(VILLAGE.author(), some)
+    for name in RUNGS:
+        excess, error = evaluate(trained(name), some).excess_over(floor)
+        first = ladder[f"{name}.excess"]["by_seed"][0]
+        assert abs(excess - first) < 4 * error, name
+        assert ladder[f"{name}.parameters"]["value"] == measurements.size(trained(name))
+
+
+def test_what_the_page_claims_of_three_seeds(ladder):
+    """What the chapters lean on holds for every seed, not for the mean alone."""
+
+    def worst(name, phenomenon, least=min):
+        rows = [entry["by_seed"] for row, entry in ladder.items() if row.startswith(f"{name}.{phenomenon}.")]
+        return least(value for values in rows for value in values)
+
+    for name in RUNGS:
+        assert worst(name, "agreement") >= 97
+    for name in GATED:
+        assert worst(name, "memory") >= 99
+        assert 8.3 < min(ladder[f"{name}.recall"]["by_seed"]) and max(ladder[f"{name}.recall_facts.4"]["by_seed"]) < 40
+    near, far = ladder["RNN.memory.1"]["by_seed"], [ladder[f"RNN.memory.{low}"]["by_seed"] for low in (21, 41, 61)]
+    assert all(max(group[seed] for group in far) + 20 < near[seed] for seed in range(3))
+    assert max(ladder["RNN.recall"]["by_seed"]) < 12
+    between = abs(ladder["LSTM.excess"]["value"] - ladder["GRU.excess"]["value"])
+    assert between < max(ladder[f"{name}.excess"]["spread"] for name in GATED)
+    for name in GATED:
+        assert ladder[f"{name}_long.excess"]["value"] < min(ladder[f"{name}.excess"]["by_seed"]) - 0.03
+        assert ladder[f"{name}_long.recall_facts.4"]["value"] < 50
+    for n in range(2, 7):
+        assert 40 < min(ladder[f"ngram{n}.agreement.{low}"]["value"] for low in (7, 9)) < 60
+
+
+def test_the_page_has_every_table_and_its_marks_are_filled():
+    import book_pages
+
+    page = (hygiene.ROOT / "book" / "the_ladder.md").read_text(encoding="utf-8")
+    marks = {mark for mark in book_pages.GENERATED if mark.startswith("<!-- ladder")}
+    assert len(marks) >= 6 and all(page.count(mark) == 1 for mark in marks)
+    source = [page]
+    book_pages.fill_page(None, "book/the_ladder", source)
+    assert "<!-- ladder" not in source[0]
+    tables = re.findall(r"(?:^\|.*\|\n)+", source[0] + "\n", re.MULTILINE)
+    assert len(tables) == len(marks) - 1
+    for table in tables:
+        assert len({line.count("|") for line in table.splitlines()}) == 1
+    for name in ladder_page.NAMES.values():
+        assert f"| {name.replace(' ', ladder_page.HARD)} |" in tables[0]
+
+
+def test_the_tables_show_the_rows(ladder):
+    found = ladder["GRU.excess"]
+    line = next(line for line in ladder_page.loss_table().splitlines() if line.startswith("| GRU |"))
+    line = line.replace(ladder_page.HARD, " ")
+    assert f"| {found['value']:.3f} ± {found['spread']:.3f} |" in line
+    assert " · ".join(f"{value:.3f}" for value in found["by_seed"]) in line
+    line = next(line for line in ladder_page.accuracy_table("memory").splitlines() if line.startswith("| RNN |"))
+    assert line.split(" | ")[2] == f"{ladder['RNN.memory.1']['value']:.1f}"
+    line = next(line for line in ladder_page.recall_table().splitlines() if line.startswith("| which"))
+    assert line.split(" | ")[2:] == ["100.0", "50.0", "33.3", "25.0", "100.0 |"]
+
+
+def test_the_figure_stands_in_the_page_without_a_file(ladder):
+    drawn = ladder_page.figure()
+    svg = drawn.removeprefix("```{raw} html\n").removesuffix("\n```")
+    assert svg.startswith('<svg class="ladder" role="img" aria-label="Three panels') and svg.endswith("</svg>")
+    assert "#808080" not in svg and "<image" not in svg
+    alt = ladder_page.alt_text(ladder)
+    assert f"RNN {ladder['RNN.memory.1']['value']:.0f} to {ladder['RNN.memory.101']['value']:.0f}" in alt
+    assert '"' not in alt and len(json.dumps(alt)) < 1000
+    assert drawn == ladder_page.figure()
