@@ -195,7 +195,7 @@ def test_the_tables_show_the_rows(ladder):
     line = next(line for line in ladder_page.accuracy_table("memory").splitlines() if line.startswith("| RNN |"))
     assert line.split(" | ")[2] == f"{ladder['RNN.memory.1']['value']:.1f}"
     line = next(line for line in ladder_page.recall_table().splitlines() if line.startswith("| which"))
-    assert line.split(" | ")[2:] == ["100.0", "50.0", "33.3", "25.0", "100.0 |"]
+    assert line.split(" | ")[2:] == ["100", "50.0", "33.3", "25.0", "100 |"]
 
 
 def test_the_figure_stands_in_the_page_without_a_file(ladder):

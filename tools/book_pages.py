@@ -80,6 +80,7 @@ GENERATED = {
     "<!-- ladder figure -->": ladder_page.figure,
     "<!-- ladder recall by facts -->": ladder_page.recall_table,
     **{f"<!-- ladder {p} -->": partial(ladder_page.accuracy_table, p) for p in ladder_page.CHANCE},
+    "<!-- ladder seeds recall by facts -->": partial(ladder_page.seeds_table, "recall_facts"),
     **{f"<!-- ladder seeds {p} -->": partial(ladder_page.seeds_table, p) for p in ladder_page.CHANCE},
 }
 

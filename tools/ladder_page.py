@@ -17,7 +17,7 @@ LADDER = Path(__file__).resolve().parents[1] / "book" / "results" / "ladder.json
 NAMES = {
     "uniform": "uniform",
     "unigram": "unigram",
-    **{f"ngram{n}": f"{n}-gram" for n in range(2, 7)},
+    **{f"ngram{n}": f"{n}\N{NON-BREAKING HYPHEN}gram" for n in range(2, 7)},
     "RNN": "RNN",
     "LSTM": "LSTM",
     "GRU": "GRU",
@@ -57,6 +57,11 @@ def groups(ladder: dict[str, dict], row: str) -> dict[int, str]:
 def seeds(row: dict, digits: int) -> str:
     """What each seed gave."""
     return DOT.join(f"{value:.{digits}f}" for value in row.get("by_seed", ()))
+
+
+def percent(value: float) -> str:
+    """With one decimal, but for a full hundred: the wide tables are read more easily without its zeros."""
+    return f"{value:.1f}".replace("100.0", "100")
 
 
 def mean(row: dict, digits: int) -> str:
@@ -102,26 +107,11 @@ def accuracy_table(phenomenon: str) -> str:
     by = groups(ladder, phenomenon)
     words = {low: ladder[f"author.words.{phenomenon}.{low}"]["value"] for low in by}
     lines = [["words asked", f"{sum(words.values()):,.0f}", *(f"{n:,.0f}" for n in words.values())]]
-    lines.append(["chance", *[f"{100 * CHANCE[phenomenon]:.1f}"] * (1 + len(by))])
+    lines.append(["chance", *[percent(100 * CHANCE[phenomenon])] * (1 + len(by))])
     for name in models(ladder, phenomenon):
-        cells = [ladder[f"{name}.{phenomenon}.{low}"]["value"] for low in by]
-        lines.append([NAMES[name], mean(ladder[f"{name}.{phenomenon}"], 1), *(f"{cell:.1f}" for cell in cells)])
+        keys = [phenomenon, *(f"{phenomenon}.{low}" for low in by)]
+        lines.append([NAMES[name], *(percent(ladder[f"{name}.{key}"]["value"]) for key in keys)])
     return table(["right, %", "all", *by.values()], lines)
-
-
-def seeds_table(phenomenon: str) -> str:
-    """Per cent right and excess of one phenomenon by distance, of each seed of each network."""
-    ladder = rows()
-    by = groups(ladder, phenomenon)
-    head = ["seed by seed", "all", *by.values()]
-    lines = []
-    for name in models(ladder, phenomenon):
-        if name in DRAWN:
-            keys = [phenomenon, *(f"{phenomenon}.{low}" for low in by)]
-            lines.append([f"{NAMES[name]}, right, %", *(seeds(ladder[f"{name}.{key}"], 1) for key in keys)])
-            keys = [key.replace(phenomenon, f"{phenomenon}_excess") for key in keys]
-            lines.append([f"{NAMES[name]}, excess, bits", *(seeds(ladder[f"{name}.{key}"], 2) for key in keys)])
-    return table(head, lines)
 
 
 def recall_table() -> str:
@@ -132,15 +122,33 @@ def recall_table() -> str:
     total = sum(words.values())
     knowing = {n: 100 / n for n in by}  # by which things there are, but not whose
     lines = [["words asked", f"{total:,.0f}", *(f"{n:,.0f}" for n in words.values()), ""]]
-    lines.append(["chance", *[f"{100 * CHANCE['recall']:.1f}"] * (1 + len(by)), ""])
+    lines.append(["chance", *[percent(100 * CHANCE["recall"])] * (1 + len(by)), ""])
     share = sum(words[n] * knowing[n] for n in by) / total
-    lines.append(["which things, not whose", f"{share:.1f}", *(f"{one:.1f}" for one in knowing.values()), "100.0"])
+    lines.append(["which things, not whose", *map(percent, (share, *knowing.values(), 100))])
     for name in models(ladder, "recall"):
-        keys = [*(f"recall_facts.{n}" for n in by), "recall_about"]
-        cells = [mean(ladder[f"{name}.{key}"], 1) for key in keys]
-        lines.append([NAMES[name], mean(ladder[f"{name}.recall"], 1), *cells])
-    facts = [f"{n} fact{'s' * (n > 1)}" for n in by]
-    return table(["right, %", "all", *facts, "one of the story's things"], lines)
+        keys = ["recall", *(f"recall_facts.{n}" for n in by), "recall_about"]
+        lines.append([NAMES[name], *(percent(ladder[f"{name}.{key}"]["value"]) for key in keys)])
+    return table(["right, %", "all", *(counted(n) for n in by), "any of them"], lines)
+
+
+def counted(facts: int) -> str:
+    """The head of a column."""
+    return f"{facts}{HARD}fact{'s' * (facts > 1)}"
+
+
+def seeds_table(row: str) -> str:
+    """Each seed of a few models: per cent right by `row`'s groups and, by distance, the excess of the tagged words."""
+    ladder = rows()
+    by = groups(ladder, row)
+    lines = []
+    for name in (name for name in DRAWN if f"{name}.{row}.{min(by)}" in ladder):
+        cells = (seeds(ladder[f"{name}.{row}.{low}"], 1) for low in by)
+        lines.append([f"{NAMES[name]}, right, %", *cells])
+        if not row.endswith("_facts"):
+            cells = (seeds(ladder[f"{name}.{row}_excess.{low}"], 2) for low in by)
+            lines.append([f"{NAMES[name]}, excess, bits", *cells])
+    what, _, facts = row.partition("_")
+    return table([what, *(counted(n) if facts else by[n] for n in by)], lines)
 
 
 def figure() -> str:
