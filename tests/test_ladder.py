@@ -207,3 +207,15 @@ def test_the_figure_stands_in_the_page_without_a_file(ladder):
     assert f"RNN {ladder['RNN.memory.1']['value']:.0f} to {ladder['RNN.memory.101']['value']:.0f}" in alt
     assert '"' not in alt and len(json.dumps(alt)) < 1000
     assert drawn == ladder_page.figure()
+
+
+def test_a_result_says_what_each_seed_gave(tmp_path, monkeypatch):
+    monkeypatch.setattr("lmcore.results.RESULTS", tmp_path)
+    monkeypatch.setattr(measurements, "corpus_version", lambda name: "village 1")
+    monkeypatch.setenv("LMCORE_RECORD", "1")
+    measurements.note("GRU", (0, 1, 2), [{"excess": value, "memory_excess.1": 1.0} for value in (0.1, 0.2, 0.6)])
+    measurements.note("author", (), [{"bits": 1.2}])
+    found = json.loads((tmp_path / "ladder.json").read_text(encoding="utf-8"))
+    row = found["GRU.excess"]
+    assert (row["value"], row["spread"], row["by_seed"], row["unit"]) == (0.3, 0.5, [0.1, 0.2, 0.6], "bits/token")
+    assert found["GRU.memory_excess.1"]["unit"] == "bits/word" and "by_seed" not in found["author.bits"]
