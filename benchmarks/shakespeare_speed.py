@@ -21,7 +21,6 @@ from lmcore.train_config import HeldOut
 
 MARK, NANOGPT_SECONDS = 1.88, 142
 RATIO = 25  # the LSTM is at least so much faster
-POINTS = 12  # of each curve
 WIDTH = 56  # of the drawing, from 1.4 to 4.2 nats
 
 
@@ -47,10 +46,8 @@ def main(seeds: list[int]) -> None:
     line = evaluate(ngram, held_out).nats_per_token
     print(f"7-gram: {line:.3f} nats after {seconds:.1f} s of counting; |, the line to beat", flush=True)
     for name, recipe in RECIPES.items():
-        every = -(-recipe.training.steps // POINTS)
         for seed in seeds:
-            options = {"held_out": held_out, "evaluate_every": every, "progress": False}
-            model, history = recipe.train(tokens, tokenizer.vocab_size, seed, **options)
+            model, history = recipe.train(tokens, tokenizer.vocab_size, seed, held_out=held_out, progress=False)
             if seed == seeds[0]:
                 weights = sum(weight.numel() for weight in model.parameters())
                 print(f"{name}, {weights:,} weights, {history.tokens / history.seconds:,.0f} characters a second")

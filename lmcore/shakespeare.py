@@ -48,7 +48,7 @@ class Recipe:
 
 def _short(steps: int, muon: float, rate: float) -> TrainConfig:
     """Many small steps, and rates so high that they must fall for most of the run; Muon learns most in few steps."""
-    settings = {"rows": 32, "length": 32, "optimizer": "muon", "warmup": 20, "decay": 0.7}
+    settings = {"rows": 32, "length": 32, "optimizer": "muon", "warmup": 20, "decay": 0.7, "evaluate_every": 37}
     return TrainConfig(steps=steps, muon_learning_rate=muon, learning_rate=rate, **settings)
 
 

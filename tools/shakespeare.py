@@ -33,7 +33,6 @@ from lmcore.train import History
 SEEDS = (0, 1, 2)
 ORDER = 7
 MARK = 1.88  # nanoGPT's recipe for a laptop's processor, in nats
-EVALUATIONS = 10  # of a short run, for its curve
 
 text, held_text = split(load_corpus("tinyshakespeare"))
 tokenizer = CharTokenizer.fit(text)
@@ -102,8 +101,7 @@ def short() -> None:
         put(f"{name}.short.weights", size(runs[0][0]), "weights")
         print(name, [round(nats, 3) for nats in each], f"{seconds:.1f} s", flush=True)
     recipe = RECIPES["LSTM"]
-    every = -(-recipe.training.steps // EVALUATIONS)
-    _, history = recipe.train(tokens, tokenizer.vocab_size, held_out=held_out, evaluate_every=every)
+    _, history = recipe.train(tokens, tokenizer.vocab_size, held_out=held_out)
     curve("LSTM.short", history, recipe)
 
 
