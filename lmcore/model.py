@@ -122,7 +122,10 @@ def check_tokens(tokens: torch.Tensor, vocab_size: int, name: str = "tokens") ->
 
 def check_ids(tokens: torch.Tensor, vocab_size: int, name: str = "tokens") -> None:
     """Raise a ValueError if an id lies outside 0 … vocab_size - 1; `tokens` may have any shape."""
-    if tokens.numel() and (tokens.min() < 0 or tokens.max() >= vocab_size):
+    if not tokens.numel():
+        return
+    low, high = (bound.item() for bound in tokens.aminmax())
+    if low < 0 or high >= vocab_size:
         wrong = tokens[(tokens < 0) | (tokens >= vocab_size)][0].item()
         raise ValueError(f"{name} contains the id {wrong}; this vocabulary has the ids 0 to {vocab_size - 1}.")
 

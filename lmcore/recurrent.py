@@ -215,7 +215,7 @@ class Recurrent(LanguageModel):
         """The state (B, n_layer, H) as one for each layer, (B, H)."""
         if state is None:
             return [cell.empty_state(x) for cell in self.cells]
-        return [type(state)(*(part[:, layer] for part in state)) for layer in range(len(self.cells))]
+        return [type(state)(*parts) for parts in zip(*(part.unbind(1) for part in state), strict=True)]
 
     @staticmethod
     def _together(layers: Sequence[tuple]) -> tuple:
