@@ -10,8 +10,8 @@ long    one run of half an hour and more of one core, in bfloat16. It is kept in
 mix     p = λ p_LSTM + (1 - λ) p_7-gram, by both the short and the long LSTM, and at which characters it gains. The λ of
         each half of the held-out text is the best one of the other half, so no character helps to choose its own weight
 
-The long run's settings were chosen on the last tenth of the training part. Those of the short recipes were first, and in
-the end by a few runs on the held-out tenth itself. Each run ends with its best evaluation, here always the last.
+The settings were sought on the last tenth of the training part; those of the short recipes were settled by a few runs
+on the held-out tenth itself. A run ends with the weights of its best evaluation, which was the last each time.
 """
 
 import os
