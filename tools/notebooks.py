@@ -7,6 +7,8 @@
 Without files, all of notebooks/.
 """
 
+import base64
+import io
 import os
 import sys
 import time
@@ -15,6 +17,7 @@ from pathlib import Path
 import nbformat
 from hygiene import METADATA, WIDGET, chapters, complaints, first_cell, read
 from nbclient import NotebookClient
+from PIL import Image
 
 CELL_TIMEOUT = 300  # seconds
 
@@ -28,6 +31,17 @@ def clean(nb: nbformat.NotebookNode) -> None:
             cell.metadata.pop(key, None)
         if cell.cell_type == "code":
             cell.outputs = [output for output in cell.outputs if WIDGET not in output.get("data", {})]
+            for output in cell.outputs:
+                if picture := output.get("data", {}).get("image/png"):
+                    output.data["image/png"] = with_palette(picture)
+
+
+def with_palette(png: str) -> str:
+    """The same picture, base64, in at most 256 colours: a third of the bytes, and no eye sees it."""
+    small = io.BytesIO()
+    picture = Image.open(io.BytesIO(base64.b64decode(png))).convert("RGBA")
+    picture.quantize(256, method=Image.Quantize.FASTOCTREE).save(small, "PNG", optimize=True)
+    return base64.b64encode(small.getvalue()).decode() + "\n"
 
 
 def run(path: Path) -> None:
