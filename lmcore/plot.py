@@ -72,7 +72,7 @@ def axes(columns: int = 1, height: float = SIZE[1], **settings: object) -> Axes 
 def shades(n: int) -> list[tuple[float, ...]]:
     """`n` colours from one scale, for variants of one family; none so dark or so pale that it sinks into a page."""
     scale = plt.get_cmap("cividis")
-    return [scale(0.25 + 0.6 * i / max(1, n - 1)) for i in range(n)]
+    return [scale(0.35 + 0.53 * i / max(1, n - 1)) for i in range(n)]
 
 
 def lines(
