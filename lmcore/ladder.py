@@ -60,7 +60,7 @@ RUNGS = {
     "RNN": Rung(
         model=RNN,
         config=RNNConfig(vocab_size=V),
-        training=TrainConfig(phases=_steps(3200, 800), learning_rate=3e-3),
+        training=TrainConfig(phases=_steps(2900, 350), learning_rate=3e-3),
     ),
     "LSTM": Rung(model=LSTM, config=LSTMConfig(vocab_size=V), training=GATED),
     "GRU": Rung(model=GRU, config=GRUConfig(vocab_size=V), training=GATED),
