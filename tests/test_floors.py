@@ -13,8 +13,8 @@ PACKAGE = Path(lmcore.__file__).parent
 # The map, __init__.py, stands above all. A folder's modules stand on the folder's floor.
 FLOORS = {
     0: {"model", "tokenizer", "village", "runtime"},
-    1: {"corpora", "data", "cleaning", "ngram", "recurrent", "attention", "rnn", "lstm", "gru"},
-    2: {"transformer", "seq2seq"},
+    1: {"corpora", "data", "cleaning", "ngram", "recurrent", "attention", "positions", "source", "rnn", "lstm", "gru"},
+    2: {"transformer", "gpt", "gpt2", "encoder_decoder", "seq2seq"},
     3: {"train", "train_config", "checkpoint", "progress", "evaluate", "generate", "probes"},
     4: {"tasks", "plot", "widgets", "results", "ladder", "shakespeare"},
 }

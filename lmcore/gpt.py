@@ -1,0 +1,140 @@
+"""A decoder alone (Radford et al. 2019): the Transformer as a language model, whose memory is all that it has read."""
+
+import dataclasses
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import nn
+
+from lmcore.attention import KeysValues
+from lmcore.gpt2 import read_gpt2, write_gpt2
+from lmcore.model import LanguageModel, check_tokens
+from lmcore.runtime import check_seed
+from lmcore.transformer import Stack, TransformerConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class GPTConfig(TransformerConfig):
+    """See `TransformerConfig`."""
+
+
+class GPTState(NamedTuple):
+    """`position` (B,): how many tokens were read; `layers`: keys and values of the last P, (B, n_kv, P, hd)."""
+
+    position: torch.Tensor
+    layers: tuple[KeysValues, ...]
+
+
+class GPT(LanguageModel):
+    """A language model whose memory is the keys and values of the last `context_length` - 1 tokens in each layer.
+
+    Each layer sees W tokens, so what a prediction may depend on reaches back n_layer (W - 1) tokens. A text longer than
+    W is read in pieces of W. Raises ValueError, before any work, where learned positions end.
+    """
+
+    config_class = GPTConfig
+
+    def __init__(self, config: GPTConfig, seed: int = 0):
+        super().__init__(config)
+        generator = torch.Generator().manual_seed(check_seed(seed))
+        self.decoder = Stack(config, config.vocab_size)
+        self.head = nn.Linear(config.d_model, config.vocab_size, bias=False)
+        self.decoder.initialise(generator)
+        nn.init.normal_(self.head.weight, std=0.02, generator=generator)
+        if config.tie_embeddings:
+            self.head.weight = self.decoder.embedding.weight
+
+    @property
+    def context_length(self) -> int:
+        return self.config.context_length
+
+    def forward(self, tokens: torch.Tensor, state: GPTState | None = None) -> tuple[torch.Tensor, GPTState]:
+        x, state = self._read(tokens, state)
+        return self.head(x), state
+
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
+        return self._groups(list(self.decoder.matrices()))
+
+    @torch.no_grad()
+    def read_out(self, tokens: torch.Tensor, state: GPTState | None = None) -> dict[str, torch.Tensor]:
+        """How much each of T tokens looks at the P kept ones and the T: {"attention": (B, n_layer, n_head, T, P + T)}.
+
+        It is `forward`'s own path that shows them. Raises as `forward`; ValueError for no token or more than
+        `context_length`.
+        """
+        T = tokens.shape[1]
+        if not 1 <= T <= self.config.context_length:
+            raise ValueError(f"attention is shown for 1 to {self.config.context_length} tokens at once, not {T}.")
+        shown: dict[str, list] = {"attention": []}
+        self._read(tokens, state, shown)
+        return {name: torch.stack(layers, 1) for name, layers in shown.items()}
+
+    @classmethod
+    def from_gpt2(cls, path: str | os.PathLike, n_head: int | None = None) -> "GPT":
+        """The model in GPT-2's .safetensors file, or in the folder that holds it and its config.json.
+
+        Raises FileNotFoundError, or ValueError for a file that is no GPT-2, or if the number of heads is not known.
+        """
+        settings, tensors = read_gpt2(path, n_head)
+        model = cls(GPTConfig(**settings))
+        tensors["head.weight"] = tensors["decoder.embedding.weight"]
+        model.load_state_dict(tensors)
+        return model.eval()
+
+    def to_gpt2(self, path: str | os.PathLike) -> None:
+        """Write GPT-2's folder, model.safetensors and config.json, at `path`.
+
+        Raises ValueError unless the model is one as GPT-2 is: learned positions, LayerNorm before each part, and so on.
+        """
+        config = dataclasses.asdict(self.config)
+        wanted = {"positions": "learned", "norm": "layernorm", "norm_place": "pre", "activation": "gelu_tanh",
+                  "bias": True, "tie_embeddings": True, "qk_norm": False}  # fmt: skip
+        wrong = [f"{name}={value!r}" for name, value in wanted.items() if config[name] != value]
+        if wrong or self.config.kv_heads != self.config.n_head:
+            raise ValueError(f"GPT-2 has {', '.join(wrong) or 'as many n_kv_head as n_head'}; this model has not.")
+        write_gpt2(path, config, self.state_dict())
+
+    def _read(
+        self, tokens: torch.Tensor, state: GPTState | None, shown: dict[str, list] | None = None
+    ) -> tuple[torch.Tensor, GPTState]:
+        """tokens (B, T) -> (B, T, C) and the state after."""
+        check_tokens(tokens, self.vocab_size)
+        B, T = tokens.shape
+        if state is None:
+            start = torch.zeros(B, dtype=torch.long, device=tokens.device)
+            state = GPTState(start, empty_layers(B, self.config, self.head.weight))
+        position, layers = state
+        check_cache(layers, self.config)
+        if B:
+            self.decoder.check_length(int(position.max()) + T)
+        outputs = []
+        for piece in pieces(tokens, self.config.context_length):
+            x, layers = self.decoder(piece, position, layers, shown=shown)
+            position = position + piece.shape[1]
+            outputs.append(x)
+        return torch.cat(outputs, 1), GPTState(position, layers)
+
+
+def empty_layers(B: int, config: TransformerConfig, like: torch.Tensor) -> tuple[KeysValues, ...]:
+    """The keys and values of nothing, for each layer."""
+    nothing = like.new_empty(B, config.kv_heads, 0, config.d_model // config.n_head)
+    return (KeysValues(nothing, nothing),) * config.n_layer
+
+
+def pieces(tokens: torch.Tensor, length: int) -> Iterator[torch.Tensor]:
+    """tokens (B, T) in pieces of at most `length`, at least one."""
+    return iter(tokens.split(length, 1) if tokens.shape[1] else (tokens,))
+
+
+def check_cache(layers: tuple[KeysValues, ...], config: TransformerConfig) -> None:
+    """Raise a ValueError unless keys and values are those of a model with this config."""
+    hd = config.d_model // config.n_head
+    shape = layers[0].keys.shape
+    if len(layers) != config.n_layer or (shape[1], shape[3]) != (config.kv_heads, hd):
+        raise ValueError(
+            f"this state is of another model: {len(layers)} layers of {shape[1]} heads, {shape[3]} wide, where this "
+            f"one has {config.n_layer} layers of {config.kv_heads}, {hd} wide."
+        )
