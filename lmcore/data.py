@@ -9,9 +9,10 @@ import hashlib
 import numpy as np
 import torch
 
-from lmcore.model import Batch
+from lmcore.model import Batch, LanguageModel, check_ids
+from lmcore.source import SourceModel, pad_sources
 
-__all__ = ["Batch", "Rows", "Stream", "TrainingData", "rows_of", "split", "windows"]
+__all__ = ["Batch", "Pairs", "Rows", "Stream", "TrainingData", "rows_of", "split", "windows"]
 
 
 def split(text: str, held_out: float = 0.1) -> tuple[str, str]:
@@ -81,6 +82,12 @@ class TrainingData:
         """A few letters that change with the text and with how it is read."""
         settings = {name: value for name, value in vars(self).items() if isinstance(value, int | None)}
         return f"{type(self).__name__}{settings} {digest(self.tokens)}"
+
+    def check_model(self, model: LanguageModel) -> None:
+        """Raise a TypeError or ValueError if `model` cannot read what is here."""
+        check_ids(self.tokens, model.vocab_size, "the training data")
+        if isinstance(model, SourceModel):
+            raise TypeError(f"{type(model).__name__} writes about a source; train it on Pairs(sources, targets).")
 
     def check(self, rows: int, length: int) -> None:
         """Raise a ValueError if the document cannot give batches of `rows` rows of `length` tokens."""
@@ -159,6 +166,59 @@ class Stream(TrainingData):
         """Batches in one pass; where there are several, some text is left over so that the offset can differ."""
         lane = (len(self.tokens) - 1) // rows
         return max(1, (lane - length // 2) // length)
+
+
+class Pairs(TrainingData):
+    """Sources and what is written about each: two lists of 1-D tensors of ids, the targets with their first token.
+
+    Rows of one batch have targets of about one length, so that little is padded. Each pair is used once, in an order
+    drawn from (seed, epoch), before one comes again; a last batch that would not be full is left out. Raises TypeError
+    or ValueError unless there are as many sources as targets, none empty, each target of at least two ids.
+    """
+
+    def __init__(self, sources: list[torch.Tensor], targets: list[torch.Tensor]):
+        if len(sources) != len(targets) or not sources:
+            raise ValueError(f"there are {len(sources)} sources and {len(targets)} targets; each needs the other.")
+        self.sources, self.targets = list(sources), list(targets)
+        self.source_tokens = torch.cat(self.sources)
+        super().__init__(torch.cat(self.targets))
+        if min(map(len, sources)) < 1 or min(map(len, targets)) < 2:
+            raise ValueError("a source needs at least one token, a target two: one to begin with and one to predict.")
+        self.lengths = torch.tensor([len(target) for target in targets])
+        self._order: tuple = ()
+
+    def fingerprint(self) -> str:
+        lengths = torch.tensor([len(source) for source in self.sources])
+        return f"Pairs {digest(self.tokens, self.lengths, self.source_tokens, lengths)}"
+
+    def check_model(self, model: LanguageModel) -> None:
+        check_ids(self.tokens, model.vocab_size, "the targets")
+        if not isinstance(model, SourceModel):
+            raise TypeError(f"{type(model).__name__} reads no source; train it on Rows(tokens) or Stream(tokens).")
+        check_ids(self.source_tokens, model.config.source_vocab_size, "the sources")
+
+    def check(self, rows: int, length: int) -> None:
+        if len(self.targets) < rows:
+            raise ValueError(f"there are {len(self.targets):,} pairs, but a batch needs {rows}. Take fewer rows.")
+        longest = max(max(map(len, self.sources)), int(self.lengths.max()) - 1)
+        if longest > length:
+            raise ValueError(f"the longest text has {longest} tokens, more than {length}; set length to {longest}.")
+
+    def batch(self, step: int, rows: int, length: int, seed: int) -> Batch:
+        epoch, place = divmod(step, len(self.targets) // rows)
+        key = (seed, epoch, rows)
+        if not self._order or self._order[0] != key:
+            self._order = (key, self._batches(rows, np.random.default_rng((seed, epoch))))
+        chosen = self._order[1][place].tolist()
+        batch = rows_of([self.targets[i] for i in chosen])
+        return batch._replace(source=pad_sources([self.sources[i] for i in chosen]))
+
+    def _batches(self, rows: int, draw: np.random.Generator) -> torch.Tensor:
+        """All batches of an epoch, (batches, rows) of indices."""
+        order = torch.from_numpy(draw.permutation(len(self.targets)))
+        pools = [pool[self.lengths[pool].argsort(stable=True)] for pool in order.split(rows * 32)]
+        batches = torch.cat(pools)[: len(order) // rows * rows].view(-1, rows)
+        return batches[torch.from_numpy(draw.permutation(len(batches)))]
 
 
 def _cut(tokens: torch.Tensor, starts: torch.Tensor, length: int) -> Batch:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from lmcore.model import Batch, LanguageModel, check_tokens
+from lmcore.source import SourceModel, check_source
 
 
 @dataclass(frozen=True, repr=False)
@@ -104,7 +105,7 @@ def evaluate(model: LanguageModel, data: torch.Tensor | Batch) -> Evaluation:
 @torch.no_grad()
 def token_losses(model: LanguageModel, data: torch.Tensor | Batch) -> torch.Tensor:
     """-log p of every token in nats, float64: (N - 1,) for a document of N tokens, (B, T) for a Batch, 0 at padding."""
-    check_data(data, model.vocab_size)
+    check_data(data, model)
     was_training = model.training
     model.eval()
     try:
@@ -115,20 +116,30 @@ def token_losses(model: LanguageModel, data: torch.Tensor | Batch) -> torch.Tens
         model.train(was_training)
 
 
-def check_data(data: torch.Tensor | Batch, vocab_size: int, name: str = "data") -> None:
-    """Raise a TypeError or ValueError unless `evaluate` can score `data` with a model of this vocabulary."""
+def check_data(data: torch.Tensor | Batch, model: LanguageModel, name: str = "data") -> None:
+    """Raise a TypeError or ValueError unless `evaluate` can score `data` with `model`."""
+    needs_source = isinstance(model, SourceModel)
     if isinstance(data, Batch):
         if not data.mask.any():
             raise ValueError(f"{name}: the batch has no token to score: its mask is False everywhere.")
-        check_tokens(data.inputs, vocab_size, f"{name}: inputs")
-        check_tokens(data.targets, vocab_size, f"{name}: targets")
+        check_tokens(data.inputs, model.vocab_size, f"{name}: inputs")
+        check_tokens(data.targets, model.vocab_size, f"{name}: targets")
+        if needs_source != (data.source is not None):
+            takes = "needs a source" if needs_source else "reads no source"
+            raise ValueError(
+                f"{name}: {type(model).__name__} {takes}, and the batch has {'none' if needs_source else 'one'}."
+            )
+        if needs_source:
+            check_source(data.source, model.config.source_vocab_size)
         return
     if not isinstance(data, torch.Tensor) or data.dim() != 1:
         what = f"the shape {tuple(data.shape)}" if isinstance(data, torch.Tensor) else type(data).__name__
         raise TypeError(f"{name} must be a 1-D tensor of token ids (one document) or a Batch of rows, not {what}.")
+    if needs_source:
+        raise TypeError(f"{name}: {type(model).__name__} writes about sources; give a Batch of rows with its source.")
     if len(data) < 2:
         raise ValueError(f"{name}: a document of {len(data)} tokens has nothing to predict; it needs at least two.")
-    check_tokens(data[None], vocab_size, name)
+    check_tokens(data[None], model.vocab_size, name)
 
 
 def _document_losses(model: LanguageModel, tokens: torch.Tensor) -> torch.Tensor:

@@ -18,7 +18,7 @@ from lmcore import runtime
 from lmcore.checkpoint import Run, read_checkpoint, write_checkpoint
 from lmcore.data import TrainingData, digest
 from lmcore.evaluate import check_data, evaluate
-from lmcore.model import Batch, LanguageModel, check_ids, map_tensors
+from lmcore.model import Batch, LanguageModel, map_tensors
 from lmcore.progress import Progress
 from lmcore.train_config import HeldOut, History, TrainConfig
 
@@ -183,9 +183,9 @@ def _check(model: LanguageModel, data: Any, config: Any, held_out: Any, checkpoi
         raise ValueError(f"{type(model).__name__} has no hidden matrices for Muon; use optimizer='adamw'.")
     if checkpoint_every < 1:
         raise ValueError(f"checkpoint_every must be at least 1, not {checkpoint_every}.")
-    check_ids(data.tokens, model.vocab_size, "the training data")
+    data.check_model(model)
     if held_out is not None:
-        check_data(held_out, model.vocab_size, "the held-out data")
+        check_data(held_out, model, "the held-out data")
     runtime.threads(), runtime.precision()  # which refuse what they cannot understand
     room = runtime.memory()
     # float32, for each token: what every weight matrix makes of it, and the gradient of that

@@ -39,8 +39,8 @@ def test_a_gpt2_from_transformers_gives_the_same_logits_and_the_same_greedy_toke
     ours = GPT.from_gpt2(folder)
     assert torch.allclose(ours.double()(tokens())[0], theirs.double()(tokens()).logits, atol=1e-5)
     theirs.float()
-    all_count = torch.ones(3, 23)
-    expected = theirs.generate(tokens(), attention_mask=all_count, max_new_tokens=50, do_sample=False, eos_token_id=None)
+    seen = torch.ones(3, 23)
+    expected = theirs.generate(tokens(), attention_mask=seen, max_new_tokens=50, do_sample=False, eos_token_id=None)
     assert torch.equal(generate(ours.float(), tokens(), max_tokens=50, temperature=0).tokens, expected[:, 23:])
 
 

@@ -5,9 +5,10 @@ import torch
 from conftest import MODELS
 
 from lmcore import evaluate
-from lmcore.data import rows_of
+from lmcore.data import Pairs, Rows, rows_of
 from lmcore.model import Batch
 from lmcore.source import PADDING, pad_sources
+from lmcore.train import TrainConfig, train
 
 B, T = 3, 6
 SOURCES = [torch.tensor(row) for row in ([4, 1, 12, 7], [3, 3, 9, 0, 11, 2, 5, 8, 10], [6])]
@@ -90,3 +91,64 @@ def test_bad_sources_are_refused(model, source, error, says):
 def test_without_a_source_there_is_a_message(model, tokens):
     with pytest.raises(ValueError, match=r"begin with state = model.read\(source\)"):
         model(tokens)
+
+
+def copied(count, seed=0):
+    """Pairs in which the target is the source after a token 0: lengths 1 to 6."""
+    generator = torch.Generator().manual_seed(seed)
+    lengths = torch.randint(1, 7, (count,), generator=generator)
+    sources = [torch.randint(1, 11, (int(n),), generator=generator) for n in lengths]
+    return sources, [torch.cat([torch.tensor([0]), source, torch.tensor([0])]) for source in sources]
+
+
+def test_every_pair_is_used_once_an_epoch_and_keeps_its_source():
+    sources, targets = copied(100)
+    data = Pairs(sources, targets)
+    seen = []
+    for step in range(12):
+        batch = data.batch(step, 8, 99, seed=3)
+        assert len(batch.inputs) == len(batch.source) == 8
+        for row in range(8):
+            source = batch.source[row][batch.source[row] != PADDING]
+            assert torch.equal(batch.targets[row][batch.mask[row]][:-1], source) and batch.inputs[row, 0] == 0
+            seen.append(tuple(source.tolist()))
+    expected = [tuple(source.tolist()) for source in sources]
+    assert len(seen) == 96 and all(seen.count(row) <= expected.count(row) for row in seen)
+    again = Pairs(sources, targets).batch(5, 8, 99, seed=3)
+    assert torch.equal(again.inputs, data.batch(5, 8, 99, seed=3).inputs)
+    assert not torch.equal(data.batch(12, 8, 99, seed=3).targets, data.batch(0, 8, 99, seed=3).targets)
+    padded = sum(int((~data.batch(step, 8, 99, seed=3).mask).sum()) for step in range(12))
+    assert padded < 100
+
+
+def test_training_on_pairs_lowers_the_loss(model):
+    data = Pairs(*copied(300))
+    sources, targets = copied(40, seed=1)
+    held_out = rows_of(targets)._replace(source=pad_sources(sources))
+    before = evaluate(model, held_out).nats_per_token
+    config = TrainConfig(steps=60, rows=16, length=8, learning_rate=1e-2, warmup=5)
+    history = train(model, data, config, held_out=held_out, progress=False)
+    assert history.held_out[-1].nats < before - 0.2
+
+
+def test_what_does_not_fit_is_refused_before_any_work(model, tokens):
+    config = TrainConfig(steps=2, rows=4, length=8)
+    sources, targets = copied(10)
+    with pytest.raises(TypeError, match="train it on Pairs"):
+        train(model, Rows(tokens.flatten()), config, progress=False)
+    with pytest.raises(TypeError, match="RNN reads no source"):
+        train(MODELS["RNN"](), Pairs(sources, targets), config, progress=False)
+    with pytest.raises(ValueError, match="the sources contains the id 13"):
+        train(model, Pairs([torch.tensor([13]), *sources[1:]], targets), config, progress=False)
+    with pytest.raises(ValueError, match="10 pairs, but a batch needs 11"):
+        train(model, Pairs(sources, targets), TrainConfig(steps=2, rows=11, length=8), progress=False)
+    with pytest.raises(ValueError, match="set length to 7"):
+        train(model, Pairs(sources, targets), TrainConfig(steps=2, rows=4, length=6), progress=False)
+    with pytest.raises(ValueError, match="needs a source, and the batch has none"):
+        train(model, Pairs(sources, targets), config, held_out=rows_of(targets), progress=False)
+    with pytest.raises(TypeError, match="give a Batch of rows with its source"):
+        evaluate(model, tokens[0])
+    with pytest.raises(ValueError, match="9 sources and 10 targets"):
+        Pairs(sources[1:], targets)
+    with pytest.raises(ValueError, match="a target two"):
+        Pairs(sources, [*targets[:9], torch.tensor([0])])
