@@ -3,6 +3,7 @@
 logits, state = model(tokens, state)      tokens (B, T) -> logits (B, T, V)
 """
 
+from lmcore.attentive import AttentiveLSTM, AttentiveLSTMConfig
 from lmcore.corpora import first_available, load_corpus
 from lmcore.encoder_decoder import EncoderDecoder, EncoderDecoderConfig
 from lmcore.evaluate import evaluate, token_losses
@@ -24,6 +25,8 @@ __all__ = [
     "GRU",
     "LSTM",
     "RNN",
+    "AttentiveLSTM",
+    "AttentiveLSTMConfig",
     "CharTokenizer",
     "EncoderDecoder",
     "EncoderDecoderConfig",

@@ -12,6 +12,8 @@ from lmcore import (
     GRU,
     LSTM,
     RNN,
+    AttentiveLSTM,
+    AttentiveLSTMConfig,
     EncoderDecoder,
     EncoderDecoderConfig,
     GPTConfig,
@@ -69,6 +71,9 @@ MODELS = {
     "GRU, after": lambda: GRU(GRUConfig(vocab_size=11, embedding_size=5, hidden_size=7, n_layer=3), seed=3).double(),
     "GRU, before": lambda: GRU(
         GRUConfig(vocab_size=11, embedding_size=5, hidden_size=7, reset="before"), seed=3
+    ).double(),
+    "AttentiveLSTM": lambda: AttentiveLSTM(
+        AttentiveLSTMConfig(vocab_size=11, embedding_size=5, hidden_size=8, context_length=7, n_head=2), seed=3
     ).double(),
     "GPT, ALiBi": lambda: make_gpt(path="readable", dropout=0.1),
     "GPT, rotary, grouped": lambda: make_gpt(positions="rotary", n_kv_head=2, qk_norm=True, n_layer=3),

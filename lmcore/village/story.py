@@ -102,6 +102,13 @@ class Story:
         """The story in Chinese for people, without spaces."""
         return self.chinese_words.replace(" ", "")
 
+    def sentences(self, language: str) -> tuple[tuple[str, str], ...]:
+        """Each sentence in English and in "french" or "chinese", words divided by spaces. Raises ValueError for others."""
+        if language not in _LANGUAGES:
+            raise ValueError(f"the Village speaks english and {' and '.join(_LANGUAGES)}, not {language!r}.")
+        render = _LANGUAGES[language]
+        return tuple((" ".join(self.words[frame.start : frame.end]), render([frame])) for frame in self.frames)
+
     @cached_property
     def summary(self) -> str:
         """The story in one sentence, in words of the Village."""
@@ -123,6 +130,7 @@ class Story:
         return tasks.role_tags(self.frames, len(self.words))
 
 
+_LANGUAGES = {"french": french.words, "chinese": chinese.words}
 _CONTRASTS = {"memory": WEATHERS, "recall": THINGS}
 _NAMES = frozenset((*NAMES, *POSSESSIVES))
 
