@@ -3,11 +3,11 @@
     attention(q, k, v) = softmax(q kᵀ / √d) v                                              (Vaswani et al. 2017, eq. 1)
 
 `MultiHeadAttention` makes q, k and v from the tokens' vectors and asks with several heads at once. What a decoder keeps
-of the past is the keys and values of the tokens that it has read, `KeysValues`.
+of the past is the keys and values of the tokens that it has read: one tensor a layer, (B, 2 n_kv, P, hd), in which the
+keys of all heads stand before the values of all heads.
 """
 
 import math
-from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -57,41 +57,30 @@ def attention(
     return weights @ v
 
 
-class KeysValues(NamedTuple):
-    """Keys and values of what was read, each (B, n_kv, P, hd)."""
-
-    keys: torch.Tensor
-    values: torch.Tensor
-
-    def kept(self, last: int) -> "KeysValues":
-        """Only those of the last tokens."""
-        P = self.keys.shape[2]
-        return self if P <= last else KeysValues(self.keys[:, :, P - last :], self.values[:, :, P - last :])
-
-    def followed_by(self, new: "KeysValues") -> "KeysValues":
-        """These and the new ones after them; these stay as they are."""
-        return KeysValues(*(_append(old, late) for old, late in zip(self, new, strict=True)))
-
-
-def _append(old: torch.Tensor, new: torch.Tensor) -> torch.Tensor:
-    """(B, n_kv, P, hd), (B, n_kv, T, hd) -> (B, n_kv, P + T, hd).
+def append(old: torch.Tensor, new: torch.Tensor) -> torch.Tensor:
+    """Keys and values (B, 2 n_kv, P, hd) and those of T tokens more -> (B, 2 n_kv, P + T, hd).
 
     Without gradients `old` is a view into a longer tensor whose attribute `used` says how far it is written. If nothing
     has been written after `old`, `new` goes into that room; otherwise, or if there is none, both are copied into a new
     tensor. What `old` shows never changes.
     """
-    if torch.is_grad_enabled() and (old.requires_grad or new.requires_grad):
+    if new.requires_grad or old.requires_grad:
         return torch.cat([old, new], 2)
-    B, n_kv, P, hd = old.shape
-    T, room = new.shape[2], old._base
-    end = P + (old.storage_offset() // hd if room is not None else 0)
-    if getattr(room, "used", None) != end or end + T > room.shape[2] or old.stride() != room.stride():
-        room = old.new_empty(B, n_kv, 2 * (P + T) + 16, hd)
+    P, T, room = old.shape[2], new.shape[2], old._base
+    end = P if room is None else P + old.storage_offset() // old.shape[3]
+    if room is None or getattr(room, "used", None) != end or end + T > room.shape[2] or old.stride() != room.stride():
+        room = old.new_empty(*old.shape[:2], 2 * (P + T) + 16, old.shape[3])
         room[:, :, :P] = old
         end = P
     room[:, :, end : end + T] = new
     room.used = end + T
     return room[:, :, end - P : end + T]
+
+
+def last(past: torch.Tensor, tokens: int) -> torch.Tensor:
+    """Only the keys and values of the last tokens."""
+    P = past.shape[2]
+    return past if P <= tokens else past[:, :, P - tokens :]
 
 
 def causal(T: int, P: int, window: int, device: torch.device | None = None) -> torch.Tensor | None:
@@ -114,44 +103,55 @@ class MultiHeadAttention(nn.Module):
     """Several attentions side by side, each on its own part of the width (Vaswani et al. 2017, section 3.2.2).
 
     The matrices that make queries, keys and values stand below each other in one, `weight_in`
-    ((n_head + 2 n_kv_head) × hd, C), so that one product makes all three. `norm` (an RMSNorm over hd, or nothing)
-    is applied to each query and key.
+    ((n_head + 2 n_kv_head) × hd, C), so that one product makes all three. With `qk_norm` each query and key is brought
+    to one length.
     """
 
     def __init__(self, d_model: int, n_head: int, n_kv_head: int, bias: bool = True, qk_norm: bool = False):
         super().__init__()
-        self.hd = d_model // n_head
-        self.heads = (n_head, n_kv_head, n_kv_head)
-        self.weight_in = nn.Linear(d_model, sum(self.heads) * self.hd, bias)
+        self.n_head, self.n_kv_head, self.hd = n_head, n_kv_head, d_model // n_head
+        self.weight_in = nn.Linear(d_model, (n_head + 2 * n_kv_head) * self.hd, bias)
         self.weight_out = nn.Linear(d_model, d_model, bias)
-        self.norm = nn.RMSNorm(self.hd) if qk_norm else nn.Identity()
+        self.norm = nn.RMSNorm(self.hd, eps=1e-5) if qk_norm else None
 
-    def queries(self, x: torch.Tensor) -> torch.Tensor:
-        """x (B, T, C) -> (B, nh, T, hd)"""
-        width = self.heads[0] * self.hd
-        bias = None if self.weight_in.bias is None else self.weight_in.bias[:width]
-        return self.norm(self._divided(F.linear(x, self.weight_in.weight[:width], bias)))
+    def queries_keys_values(
+        self, x: torch.Tensor, turns: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """x (B, T, C) -> queries (B, n_head, T, hd), and keys and values (B, 2 n_kv, T, hd) of the same tokens.
 
-    def keys_values(self, x: torch.Tensor) -> KeysValues:
-        """x (B, S, C) -> each (B, n_kv, S, hd)"""
-        width = self.heads[0] * self.hd
-        bias = None if self.weight_in.bias is None else self.weight_in.bias[width:]
-        k, v = F.linear(x, self.weight_in.weight[width:], bias).chunk(2, -1)
-        return KeysValues(self.norm(self._divided(k)), self._divided(v))
-
-    def all_three(self, x: torch.Tensor, turns: torch.Tensor | None) -> tuple[torch.Tensor, KeysValues]:
-        """x (B, T, C) -> queries, keys and values of the same tokens, turned by their positions if asked."""
-        q, k, v = self.weight_in(x).split([heads * self.hd for heads in self.heads], -1)
-        q, k = self.norm(self._divided(q)), self.norm(self._divided(k))
+        Queries and keys are turned by their positions if `turns` are given.
+        """
+        q, kv = self._divided(self.weight_in(x)).split((self.n_head, 2 * self.n_kv_head), 1)
+        if self.norm is None and turns is None:
+            return q, kv
+        k, v = kv.chunk(2, 1)
+        q, k = self._normed(q), self._normed(k)
         if turns is not None:
             q, k = rotate(q, turns), rotate(k, turns)
-        return q, KeysValues(k, self._divided(v))
+        return q, torch.cat([k, v], 1)
 
-    def look(self, q: torch.Tensor, past: KeysValues, **how) -> torch.Tensor:
-        """Queries (B, nh, T, hd) and what they may look at -> (B, T, C); `how` is what `attention` takes besides."""
-        B, nh, T, hd = q.shape
-        return self.weight_out(attention(q, *past, **how).transpose(1, 2).reshape(B, T, nh * hd))
+    def queries(self, x: torch.Tensor) -> torch.Tensor:
+        """x (B, T, C) -> (B, n_head, T, hd)"""
+        width = self.n_head * self.hd
+        bias = None if self.weight_in.bias is None else self.weight_in.bias[:width]
+        return self._normed(self._divided(F.linear(x, self.weight_in.weight[:width], bias)))
+
+    def keys_values(self, x: torch.Tensor) -> torch.Tensor:
+        """x (B, S, C) -> (B, 2 n_kv, S, hd)"""
+        width = self.n_head * self.hd
+        bias = None if self.weight_in.bias is None else self.weight_in.bias[width:]
+        k, v = self._divided(F.linear(x, self.weight_in.weight[width:], bias)).chunk(2, 1)
+        return torch.cat([self._normed(k), v], 1)
+
+    def look(self, q: torch.Tensor, kv: torch.Tensor, **how) -> torch.Tensor:
+        """Queries (B, n_head, T, hd) and what they may look at -> (B, T, C); `how`: what `attention` takes besides."""
+        out = attention(q, *kv.chunk(2, 1), **how)  # (B, n_head, T, hd)
+        return self.weight_out(out.transpose(1, 2).flatten(2))
 
     def _divided(self, x: torch.Tensor) -> torch.Tensor:
         """(B, T, heads × hd) -> (B, heads, T, hd)"""
-        return x.unflatten(-1, (-1, self.hd)).transpose(1, 2)
+        B, T, width = x.shape
+        return x.view(B, T, width // self.hd, self.hd).transpose(1, 2)
+
+    def _normed(self, x: torch.Tensor) -> torch.Tensor:
+        return x if self.norm is None else self.norm(x)

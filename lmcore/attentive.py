@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from lmcore.attention import KeysValues, MultiHeadAttention, causal
+from lmcore.attention import MultiHeadAttention, append, causal, last
 from lmcore.lstm import LSTM, LSTMConfig, LSTMState
 from lmcore.model import check_tokens
 
@@ -36,10 +36,10 @@ class AttentiveLSTMConfig(LSTMConfig):
 
 
 class AttentiveState(NamedTuple):
-    """The LSTM's own state, and the keys and values of its past, (B, n_head, P, hd)."""
+    """The LSTM's own state, and the keys and values of its past, (B, 2 n_head, P, hd)."""
 
     recurrent: LSTMState
-    past: KeysValues
+    past: torch.Tensor
 
 
 class AttentiveLSTM(LSTM):
@@ -82,13 +82,12 @@ class AttentiveLSTM(LSTM):
         W, outputs = self.config.context_length, []
         recurrent, past = (None, None) if state is None else state
         if past is None:
-            nothing = self.head.weight.new_empty(len(tokens), self.config.n_head, 0, self.attend.hd)
-            past = KeysValues(nothing, nothing)
+            past = self.head.weight.new_empty(len(tokens), 2 * self.config.n_head, 0, self.attend.hd)
         for piece in tokens.split(W, 1) if tokens.shape[1] else (tokens,):
             h, recurrent = self._read(piece, recurrent)
-            q, new = self.attend.all_three(h, None)
-            visible = causal(h.shape[1], past.keys.shape[2], W, h.device)
-            past = past.followed_by(new)
+            q, new = self.attend.queries_keys_values(h)
+            visible = causal(h.shape[1], past.shape[2], W, h.device)
+            past = append(past, new)
             outputs.append(h + self.attend.look(q, past, visible=visible, path=self.config.path, shown=shown))
-            past = past.kept(W - 1)
+            past = last(past, W - 1)
         return torch.cat(outputs, 1), AttentiveState(recurrent, past)

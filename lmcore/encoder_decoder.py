@@ -6,7 +6,6 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from lmcore.attention import KeysValues
 from lmcore.gpt import check_cache, empty_layers, pieces
 from lmcore.model import check_tokens
 from lmcore.runtime import check_seed
@@ -33,8 +32,8 @@ class EncoderDecoderState(NamedTuple):
     """What was written, as in `GPTState`, and what was read: each layer's keys and values of S source tokens."""
 
     position: torch.Tensor
-    layers: tuple[KeysValues, ...]
-    sources: tuple[KeysValues, ...]
+    layers: tuple[torch.Tensor, ...]
+    sources: tuple[torch.Tensor, ...]
     there: torch.Tensor  # (B, S): False at padding
 
 

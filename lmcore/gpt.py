@@ -9,7 +9,6 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from lmcore.attention import KeysValues
 from lmcore.gpt2 import read_gpt2, write_gpt2
 from lmcore.model import LanguageModel, check_tokens
 from lmcore.runtime import check_seed
@@ -22,10 +21,10 @@ class GPTConfig(TransformerConfig):
 
 
 class GPTState(NamedTuple):
-    """`position` (B,): how many tokens were read; `layers`: keys and values of the last P, (B, n_kv, P, hd)."""
+    """`position` (B,): how many tokens were read; `layers`: keys and values of the last P, (B, 2 n_kv, P, hd)."""
 
     position: torch.Tensor
-    layers: tuple[KeysValues, ...]
+    layers: tuple[torch.Tensor, ...]
 
 
 class GPT(LanguageModel):
@@ -118,10 +117,9 @@ class GPT(LanguageModel):
         return torch.cat(outputs, 1), GPTState(position, layers)
 
 
-def empty_layers(B: int, config: TransformerConfig, like: torch.Tensor) -> tuple[KeysValues, ...]:
+def empty_layers(B: int, config: TransformerConfig, like: torch.Tensor) -> tuple[torch.Tensor, ...]:
     """The keys and values of nothing, for each layer."""
-    nothing = like.new_empty(B, config.kv_heads, 0, config.d_model // config.n_head)
-    return (KeysValues(nothing, nothing),) * config.n_layer
+    return (like.new_empty(B, 2 * config.kv_heads, 0, config.d_model // config.n_head),) * config.n_layer
 
 
 def pieces(tokens: torch.Tensor, length: int) -> Iterator[torch.Tensor]:
@@ -129,12 +127,12 @@ def pieces(tokens: torch.Tensor, length: int) -> Iterator[torch.Tensor]:
     return iter(tokens.split(length, 1) if tokens.shape[1] else (tokens,))
 
 
-def check_cache(layers: tuple[KeysValues, ...], config: TransformerConfig) -> None:
+def check_cache(layers: tuple[torch.Tensor, ...], config: TransformerConfig) -> None:
     """Raise a ValueError unless keys and values are those of a model with this config."""
     hd = config.d_model // config.n_head
-    shape = layers[0].keys.shape
-    if len(layers) != config.n_layer or (shape[1], shape[3]) != (config.kv_heads, hd):
+    shape = layers[0].shape
+    if len(layers) != config.n_layer or (shape[1], shape[3]) != (2 * config.kv_heads, hd):
         raise ValueError(
-            f"this state is of another model: {len(layers)} layers of {shape[1]} heads, {shape[3]} wide, where this "
-            f"one has {config.n_layer} layers of {config.kv_heads}, {hd} wide."
+            f"this state is of another model: {len(layers)} layers of {shape[1] // 2} heads, {shape[3]} wide, where "
+            f"this one has {config.n_layer} layers of {config.kv_heads}, {hd} wide."
         )

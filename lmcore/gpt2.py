@@ -21,10 +21,10 @@ OUTER = {
     "ln_f.bias": "decoder.norm.bias",
 }
 PARTS = {
-    "ln_1": "norms.0",
+    "ln_1": "norm_attend",
     "attn.c_attn": "attend.weight_in",
     "attn.c_proj": "attend.weight_out",
-    "ln_2": "norms.1",
+    "ln_2": "norm_feed_forward",
     "mlp.c_fc": "feed_forward.up",
     "mlp.c_proj": "feed_forward.down",
 }

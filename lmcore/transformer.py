@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from lmcore.attention import KeysValues, MultiHeadAttention, causal, distances
+from lmcore.attention import MultiHeadAttention, append, causal, distances, last
 from lmcore.positions import POSITIONS, alibi_slopes, rotary_turns, sinusoids
 
 ACTIVATIONS: dict[str, Callable] = {
@@ -134,43 +134,46 @@ class Block(nn.Module):
     def __init__(self, config: TransformerConfig, cross: bool = False):
         super().__init__()
         shape = (config.d_model, config.n_head, config.kv_heads, config.bias, config.qk_norm)
-        self.attend = MultiHeadAttention(*shape)
+        self.pre, self.path, self.dropout = config.norm_place == "pre", config.path, config.dropout
+        self.norm_attend, self.attend = make_norm(config), MultiHeadAttention(*shape)
         self.cross = MultiHeadAttention(*shape) if cross else None
-        self.feed_forward = FeedForward(config)
-        self.norms = nn.ModuleList(make_norm(config) for _ in range(3 if cross else 2))
-        self.pre = config.norm_place == "pre"
-        self.path = config.path
-        self.dropout = nn.Dropout(config.dropout)
+        self.norm_cross = make_norm(config) if cross else None
+        self.norm_feed_forward, self.feed_forward = make_norm(config), FeedForward(config)
 
     def forward(
         self,
         x: torch.Tensor,
         sight: Sight,
-        past: KeysValues | None = None,
-        source: KeysValues | None = None,
+        past: torch.Tensor | None = None,
+        source: torch.Tensor | None = None,
         source_sight: Sight | None = None,
         shown: dict[str, list] | None = None,
-    ) -> tuple[torch.Tensor, KeysValues]:
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """x (B, T, C), and the keys and values of the P tokens before -> x (B, T, C), and those of all P + T."""
-        kept = past
+        q, kv = self.attend.queries_keys_values(self._before(x, self.norm_attend), sight.turns)
+        if past is not None:
+            kv = append(past, kv)
+        seen = None if shown is None else shown["attention"]
+        looked = self.attend.look(q, kv, visible=sight.visible, bias=sight.bias, path=self.path, shown=seen)
+        x = self._after(x, looked, self.norm_attend)
+        if self.cross is not None:
+            q = self.cross.queries(self._before(x, self.norm_cross))
+            seen = None if shown is None else shown["cross"]
+            looked = self.cross.look(q, source, visible=source_sight.visible, path=self.path, shown=seen)
+            x = self._after(x, looked, self.norm_cross)
+        computed = self.feed_forward(self._before(x, self.norm_feed_forward))
+        return self._after(x, computed, self.norm_feed_forward), kv
 
-        def own(x: torch.Tensor) -> torch.Tensor:
-            nonlocal kept
-            q, new = self.attend.all_three(x, sight.turns)
-            kept = new if past is None else past.followed_by(new)
-            return self._look(self.attend, q, kept, sight, shown, "attention")
+    def _before(self, x: torch.Tensor, norm: nn.Module) -> torch.Tensor:
+        return norm(x) if self.pre else x
 
-        def other(x: torch.Tensor) -> torch.Tensor:
-            return self._look(self.cross, self.cross.queries(x), source, source_sight, shown, "cross")
+    def _after(self, x: torch.Tensor, part: torch.Tensor, norm: nn.Module) -> torch.Tensor:
+        x = x + dropped(part, self.dropout, self.training)
+        return x if self.pre else norm(x)
 
-        parts = [own, *([other] if self.cross is not None else []), self.feed_forward]
-        for norm, part in zip(self.norms, parts, strict=True):
-            x = x + self.dropout(part(norm(x))) if self.pre else norm(x + self.dropout(part(x)))
-        return x, kept
 
-    def _look(self, part: MultiHeadAttention, q, past: KeysValues, sight: Sight, shown, name: str) -> torch.Tensor:
-        seen = None if shown is None else shown[name]
-        return part.look(q, past, visible=sight.visible, bias=sight.bias, path=self.path, shown=seen)
+def dropped(x: torch.Tensor, share: float, training: bool) -> torch.Tensor:
+    return F.dropout(x, share) if share and training else x
 
 
 def make_norm(config: TransformerConfig) -> nn.Module:
@@ -191,7 +194,6 @@ class Stack(nn.Module):
         self.positions = nn.Embedding(config.context_length, config.d_model) if learned else None
         self.blocks = nn.ModuleList(Block(config, cross) for _ in range(config.n_layer))
         self.norm = make_norm(config) if config.norm_place == "pre" else nn.Identity()
-        self.dropout = nn.Dropout(config.dropout)
 
     def initialise(self, generator: torch.Generator) -> None:
         """Weights by the scheme of GPT-2: normal with a small spread, smaller where a block adds to x."""
@@ -220,12 +222,12 @@ class Stack(nn.Module):
         self,
         tokens: torch.Tensor,
         at: torch.Tensor,
-        past: tuple[KeysValues, ...] | None = None,
+        past: tuple[torch.Tensor, ...] | None = None,
         visible: torch.Tensor | None = None,
-        sources: tuple[KeysValues, ...] | None = None,
+        sources: tuple[torch.Tensor, ...] | None = None,
         source_sight: Sight | None = None,
         shown: dict[str, list] | None = None,
-    ) -> tuple[torch.Tensor, tuple[KeysValues, ...]]:
+    ) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
         """tokens (B, T), the first of them at position `at` (B,) -> (B, T, C), and each layer's keys and values."""
         T, config = tokens.shape[1], self.config
         x = self.embedding(tokens)
@@ -234,13 +236,13 @@ class Stack(nn.Module):
             x = x + sinusoids(places, config.d_model).to(x.dtype)
         elif self.positions is not None:
             x = x + self.positions(places)
-        x = self.dropout(x)
-        sight = self._sight(x, places, 0 if past is None else past[0].keys.shape[2], visible)
+        x = dropped(x, config.dropout, self.training)
+        sight = self._sight(x, places, 0 if past is None else past[0].shape[2], visible)
         after = []
         for layer, block in enumerate(self.blocks):
             source = None if sources is None else sources[layer]
             x, kept = block(x, sight, None if past is None else past[layer], source, source_sight, shown)
-            after.append(kept if self.looks_ahead else kept.kept(config.context_length - 1))
+            after.append(kept if self.looks_ahead else last(kept, config.context_length - 1))
         return self.norm(x), tuple(after)
 
     def _sight(self, x: torch.Tensor, places: torch.Tensor, P: int, visible: torch.Tensor | None) -> Sight:

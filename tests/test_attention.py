@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from lmcore.attention import KeysValues, MultiHeadAttention, attention, causal, distances
+from lmcore.attention import MultiHeadAttention, append, attention, causal, distances, last
 from lmcore.positions import alibi_slopes, rotary_turns, rotate, sinusoids
 
 B, NH, T, S, HD = 3, 4, 5, 7, 6
@@ -100,7 +100,7 @@ def test_multi_head_attention_equals_torch():
     x = torch.randn(B, T, C, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
     visible = causal(T, 0, 99)
     shown = []
-    out = ours.look(*ours.all_three(x, None), visible=visible, shown=shown)
+    out = ours.look(*ours.queries_keys_values(x), visible=visible, shown=shown)
     expected, weights = theirs(x, x, x, attn_mask=~visible, average_attn_weights=False)
     assert torch.allclose(out, expected, atol=1e-12)
     assert torch.allclose(shown[0], weights, atol=1e-12)
@@ -121,24 +121,27 @@ def test_a_cache_goes_on_in_place_and_what_was_kept_stays():
     generator = torch.Generator().manual_seed(5)
 
     def new(n):
-        return KeysValues(*torch.randn(2, B, NH, n, HD, generator=generator))
+        return torch.randn(B, 2 * NH, n, HD, generator=generator)
 
-    with torch.no_grad():
-        start = new(0).followed_by(new(4))
-        kept = [part.clone() for part in start]
-        one, two = new(1), new(1)
-        first, second = start.followed_by(one), start.followed_by(two)
-        assert first.keys.data_ptr() == start.keys.data_ptr() != second.keys.data_ptr()
-        third = first.followed_by(new(2))
-        assert third.keys.data_ptr() == start.keys.data_ptr()
-        for part in range(2):
-            assert torch.equal(start[part], kept[part])
-            assert torch.equal(first[part], torch.cat([kept[part], one[part]], 2))
-            assert torch.equal(second[part], torch.cat([kept[part], two[part]], 2))
-        late = first.kept(3)
-        again = late.followed_by(two)
-        assert torch.equal(again.keys, torch.cat([late.keys, two.keys], 2))
-        assert torch.equal(third.keys[:, :, :5], first.keys)
+    start = append(new(0), new(4))
+    kept = start.clone()
+    one, two, three = new(1), new(1), new(2)
+    first, second = append(start, one), append(start, two)
+    assert first.data_ptr() == start.data_ptr() != second.data_ptr()
+    third = append(first, three)
+    assert third.data_ptr() == start.data_ptr()
+    assert torch.equal(start, kept)
+    for longer, parts in ((first, [one]), (second, [two]), (third, [one, three])):
+        assert torch.equal(longer, torch.cat([kept, *parts], 2))
+    late = last(first, 3)
+    assert torch.equal(append(late, two), torch.cat([first[:, :, 2:], two], 2))
+    assert torch.equal(third, torch.cat([kept, one, three], 2))
+    assert torch.equal(append(start[[2, 0]], two[[2, 0]]), second[[2, 0]])
+
+
+def test_a_cache_under_gradients_is_a_new_tensor():
+    old, new = torch.randn(2, B, 2 * NH, 3, HD).requires_grad_()
+    append(old, new).sum().backward()
 
 
 def test_rotation_keeps_lengths_and_depends_on_the_distance_alone():

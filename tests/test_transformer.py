@@ -39,7 +39,8 @@ def pair(kind, pre, activation, cross):
         copy_attention(ours.cross, theirs.multihead_attn)
     theirs.linear1.load_state_dict(ours.feed_forward.up.state_dict())
     theirs.linear2.load_state_dict(ours.feed_forward.down.state_dict())
-    for number, norm in enumerate(ours.norms, 1):
+    norms = [ours.norm_attend, *([ours.norm_cross] if cross else []), ours.norm_feed_forward]
+    for number, norm in enumerate(norms, 1):
         getattr(theirs, f"norm{number}").load_state_dict(norm.state_dict())
     return ours, theirs
 

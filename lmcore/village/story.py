@@ -103,7 +103,7 @@ class Story:
         return self.chinese_words.replace(" ", "")
 
     def sentences(self, language: str) -> tuple[tuple[str, str], ...]:
-        """Each sentence in English and in "french" or "chinese", words divided by spaces. Raises ValueError for others."""
+        """Each sentence in English and in "french" or "chinese", words divided by spaces. ValueError for others."""
         if language not in _LANGUAGES:
             raise ValueError(f"the Village speaks english and {' and '.join(_LANGUAGES)}, not {language!r}.")
         render = _LANGUAGES[language]
