@@ -89,6 +89,8 @@ MODELS = {
     "EncoderDecoder, rotary": lambda: make_encoder_decoder(positions="rotary", n_kv_head=1, path="readable"),
 }
 
+WITH_SOURCE = [name for name in MODELS if name.startswith(("Seq2Seq", "EncoderDecoder"))]
+
 
 @pytest.fixture(params=MODELS)
 def model(request):

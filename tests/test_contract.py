@@ -5,12 +5,11 @@ import pickle
 
 import pytest
 import torch
-from conftest import first, texts
+from conftest import MODELS, WITH_SOURCE, first, texts
 
 from lmcore import LanguageModel, evaluate, generate, load, save
 from lmcore.data import rows_of
 from lmcore.model import select
-from lmcore.source import SourceModel
 
 B, T = 3, 23
 
@@ -95,9 +94,9 @@ def test_score_equals_the_log_softmax_of_the_logits(model):
     assert all(torch.equal(a, b) for a, b in zip(tensors(state), tensors(other), strict=True))
 
 
-def test_evaluate_takes_a_document_and_rows(model):
-    if isinstance(model, SourceModel):
-        pytest.skip("a source model's rows have sources: tests/test_source.py")
+@pytest.mark.parametrize("name", [name for name in MODELS if name not in WITH_SOURCE])  # those: tests/test_source.py
+def test_evaluate_takes_a_document_and_rows(name):
+    model = MODELS[name]().eval()
     tokens = texts(model, B, T)
     rows = evaluate(model, rows_of([tokens[0], tokens[1, :7], tokens[2, :12]]))
     assert rows.tokens == 22 + 6 + 11

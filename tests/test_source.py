@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from conftest import MODELS
+from conftest import MODELS, WITH_SOURCE
 
 from lmcore import evaluate
 from lmcore.data import Pairs, Rows, rows_of
@@ -12,10 +12,9 @@ from lmcore.train import TrainConfig, train
 
 B, T = 3, 6
 SOURCES = [torch.tensor(row) for row in ([4, 1, 12, 7], [3, 3, 9, 0, 11, 2, 5, 8, 10], [6])]
-NAMES = [name for name in MODELS if name.startswith(("Seq2Seq", "EncoderDecoder"))]
 
 
-@pytest.fixture(params=NAMES)
+@pytest.fixture(params=WITH_SOURCE)
 def model(request):
     return MODELS[request.param]().eval()
 

@@ -3,6 +3,8 @@
 import re
 from itertools import pairwise
 
+import pytest
+
 from lmcore import Village
 
 STORIES = Village().stories(2000, seed=31)
@@ -186,3 +188,12 @@ def test_a_story_in_french():
         "Il était une fois un jour de lessive neigeux\u00a0: le vieux coq chante. Voici la lampe d'Ada et le "
         "cerf-volant de Zoé. Personne n'est heureux. Les chèvres près des arbres que l'oiseau suit dorment seules."
     )
+
+
+def test_sentences_side_by_side_are_the_whole_story_in_both_languages():
+    for story in STORIES[:200]:
+        for language, whole in (("french", story.french_words), ("chinese", story.chinese_words)):
+            english, other = zip(*story.sentences(language), strict=True)
+            assert " ".join(english) == story.text and " ".join(other) == whole
+    with pytest.raises(ValueError, match="speaks english and french and chinese, not 'german'"):
+        STORIES[0].sentences("german")
