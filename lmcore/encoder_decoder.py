@@ -10,7 +10,7 @@ from lmcore.gpt import check_cache, empty_layers, pieces
 from lmcore.model import check_tokens
 from lmcore.runtime import check_seed
 from lmcore.source import SourceModel, check_source, need_source
-from lmcore.transformer import Sight, Stack, TransformerConfig
+from lmcore.transformer import Sight, Stack, TransformerConfig, make_head
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,12 +47,9 @@ class EncoderDecoder(SourceModel):
         generator = torch.Generator().manual_seed(check_seed(seed))
         self.encoder = Stack(config, config.source_vocab_size, looks_ahead=True)
         self.decoder = Stack(config, config.vocab_size, cross=True)
-        self.head = nn.Linear(config.d_model, config.vocab_size, bias=False)
         self.encoder.initialise(generator)
         self.decoder.initialise(generator)
-        nn.init.normal_(self.head.weight, std=0.02, generator=generator)
-        if config.tie_embeddings:
-            self.head.weight = self.decoder.embedding.weight
+        self.head = make_head(self.decoder, generator)
 
     @property
     def context_length(self) -> int:

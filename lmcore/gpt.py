@@ -12,7 +12,7 @@ from torch import nn
 from lmcore.gpt2 import read_gpt2, write_gpt2
 from lmcore.model import LanguageModel, check_tokens
 from lmcore.runtime import check_seed
-from lmcore.transformer import Stack, TransformerConfig
+from lmcore.transformer import Stack, TransformerConfig, make_head
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,11 +40,8 @@ class GPT(LanguageModel):
         super().__init__(config)
         generator = torch.Generator().manual_seed(check_seed(seed))
         self.decoder = Stack(config, config.vocab_size)
-        self.head = nn.Linear(config.d_model, config.vocab_size, bias=False)
         self.decoder.initialise(generator)
-        nn.init.normal_(self.head.weight, std=0.02, generator=generator)
-        if config.tie_embeddings:
-            self.head.weight = self.decoder.embedding.weight
+        self.head = make_head(self.decoder, generator)
 
     @property
     def context_length(self) -> int:

@@ -261,3 +261,13 @@ class Stack(nn.Module):
     def matrices(self) -> Iterator[nn.Parameter]:
         """The weights of hidden layers, which Muon may update."""
         return (weight for weight in self.blocks.parameters() if weight.dim() == 2)
+
+
+def make_head(decoder: Stack, generator: torch.Generator) -> nn.Linear:
+    """The map from the decoder's vectors to the vocabulary; with tied embeddings it is the embedding itself."""
+    vocab_size, width = decoder.embedding.weight.shape
+    head = nn.Linear(width, vocab_size, bias=False)
+    nn.init.normal_(head.weight, std=0.02, generator=generator)
+    if decoder.config.tie_embeddings:
+        head.weight = decoder.embedding.weight
+    return head
