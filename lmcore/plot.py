@@ -158,6 +158,44 @@ def strips(parts: Mapping[str, Sequence], names: Sequence[str] = (), xlabel: str
     return axs
 
 
+def attention_map(
+    weights: Sequence,
+    queries: Sequence[str],
+    keys: Sequence[str] = (),
+    *,
+    names: Sequence[str] = (),
+    xlabel: str = "looked at",
+    ylabel: str = "looking",
+    axs: Sequence[Axes] = (),
+) -> list[Axes]:
+    """Weights of attention, from 0, dark, to 1, light: one row a query, one column a key.
+
+    weights   (T, S), or (n, T, S) for n pictures side by side, with `names` above them
+    keys      the S words below; without them the queries are the keys
+    """
+    pictures = np.asarray(weights, dtype=float)
+    pictures = pictures[None] if pictures.ndim == 2 else pictures
+    keys = keys or queries
+    with plt.rc_context(STYLE):
+        if not len(axs):
+            side = SIZE[0] / len(pictures)  # inches that one picture may take
+            height = min(SIZE[0], side * len(queries) / len(keys) + 0.9)
+            _, axs = plt.subplots(
+                1, len(pictures), figsize=(SIZE[0], height), sharey=True, squeeze=False, layout="constrained"
+            )
+            axs = list(axs[0])
+        for i, (ax, picture) in enumerate(zip(axs, pictures, strict=True)):
+            ax.imshow(picture, vmin=0, vmax=1, interpolation="nearest")
+            ax.set_xticks(range(len(keys)), keys, rotation=90, fontsize=8)
+            ax.set_yticks(range(len(queries)), queries, fontsize=8)
+            ax.spines[:].set_visible(False)
+            ax.set_xlabel(xlabel)
+            if len(names):
+                ax.set_title(names[i], fontsize=10)
+        axs[0].set_ylabel(ylabel)
+    return axs
+
+
 def by_distance(
     probes: Mapping[str, Probe], chance: float, *, grey: Sequence[str] = (), ax: Axes | None = None
 ) -> Axes:

@@ -10,6 +10,7 @@ import torch
 
 from lmcore import plot
 from lmcore.model import LanguageModel
+from lmcore.positions import alibi_slopes, rotary_turns, rotate, sinusoids
 from lmcore.tokenizer import Tokenizer
 
 
@@ -145,3 +146,100 @@ def guessing_game(model: LanguageModel, tokenizer: Tokenizer, words: Sequence[st
 
     field.observe(guess, names="value")
     return ipywidgets.VBox([field, shown])
+
+
+def attention_over_story(attention: torch.Tensor, words: Sequence[str], at: int = -1) -> ipywidgets.VBox:
+    """A story in which each word is shaded by how much one of them, chosen with a slider, looks at it.
+
+    attention   what `model.read_out(tokens)["attention"]` holds for one story: (T, T), (n_head, T, T) or
+                (n_layer, n_head, T, T); there is a choice for each of layer and head
+    words       the T words, `<s>` the first
+    at          the word that looks at first
+
+    The children are the controls (layer, head and the slider) and the story. Raises ValueError for other shapes.
+    """
+    if not 2 <= attention.dim() <= 4 or attention.shape[-2:] != (len(words), len(words)):
+        raise ValueError(f"attention of {len(words)} words is (…, T, T) with T = {len(words)}, not {attention.shape}.")
+    by_head = attention[(None,) * (4 - attention.dim())]  # (n_layer, n_head, T, T)
+    choices = [
+        ipywidgets.Dropdown(options=list(range(n)), description=name)
+        for name, n in zip(("layer", "head"), by_head.shape, strict=False)
+    ]
+    slider = ipywidgets.IntSlider(
+        value=at % len(words), max=len(words) - 1, description="word", continuous_update=True, layout={"width": "95%"}
+    )
+    story = ipywidgets.HTML()
+
+    def update(_: object = None) -> None:
+        layer, head = (choice.value for choice in choices)
+        weights = by_head[layer, head, slider.value]
+        shaded = (_shaded(word, w, i == slider.value) for i, (word, w) in enumerate(zip(words, weights, strict=True)))
+        best = weights.topk(min(5, slider.value + 1))
+        most = ", ".join(
+            f"{html.escape(words[i])} {w:.2f}" for w, i in zip(*(part.tolist() for part in best), strict=True)
+        )
+        story.value = f"<p>{' '.join(shaded)}</p><p><b>{html.escape(words[slider.value])}</b> looks at {most}</p>"
+
+    for control in (*choices, slider):
+        control.observe(update, names="value")
+    update()
+    return ipywidgets.VBox([ipywidgets.HBox(choices), slider, story])
+
+
+def _shaded(word: str, weight: float, asks: bool) -> str:
+    """A word on a ground of the colour of attention, the deeper the larger the weight; the one that asks is framed."""
+    red, green, blue = (int(plot.COLOURS["attention"][i : i + 2], 16) for i in (1, 3, 5))
+    frame = f"outline: 1px solid {plot.GREY};" if asks else ""
+    style = f"background: rgba({red}, {green}, {blue}, {float(weight):.2f}); padding: 0 2px; {frame}"
+    return f'<span style="{style}">{html.escape(word)}</span>'
+
+
+MASKS = ("none", "causal", "window of 4", "padding", "causal, padding")
+PLACES = ("none", "sinusoidal", "rotary", "alibi")
+
+
+def mask_and_positions(length: int = 12) -> ipywidgets.VBox:
+    """Where a head looks if all words are alike: all that is left to see is the mask and the positions.
+
+    The children are two choices, of the mask and of the positions, and the picture.
+    """
+    mask = ipywidgets.Dropdown(options=MASKS, value="causal", description="mask")
+    places = ipywidgets.Dropdown(options=PLACES, description="positions")
+    output = ipywidgets.Output()
+
+    def update(_: object = None) -> None:
+        output.clear_output(wait=True)
+        with output:
+            plot.attention_map(looks_alike(mask.value, places.value, length), range(length))
+            plt.show()
+
+    for choice in (mask, places):
+        choice.observe(update, names="value")
+    update()
+    return ipywidgets.VBox([mask, places, output])
+
+
+def looks_alike(mask: str, positions: str, length: int, width: int = 32) -> torch.Tensor:
+    """The weights (T, T) with which words that are all alike look at each other; see MASKS and PLACES.
+
+    With "padding" the last quarter of the words is filling. "alibi" has the slope of the second of eight heads.
+    """
+    places = torch.arange(length)
+    back, filling = places[:, None] - places, places >= length - length // 4
+    visible = {
+        "none": torch.ones(length, length, dtype=torch.bool),
+        "causal": back >= 0,
+        "window of 4": (back >= 0) & (back < 4),
+        "padding": ~filling.expand(length, length),
+        "causal, padding": (back >= 0) & ~filling,
+    }[mask]
+    words = torch.ones(1, 1, length, width)
+    if positions == "sinusoidal":
+        words = sinusoids(places, width).float()
+    elif positions == "rotary":
+        words = rotate(words, rotary_turns(places[None], width, words.dtype))
+    words = words.view(length, width)
+    scores = words @ words.T / math.sqrt(width)
+    if positions == "alibi":
+        scores = scores - alibi_slopes(8, words)[1] * back.abs()
+    return scores.masked_fill(~visible, -math.inf).softmax(-1)
