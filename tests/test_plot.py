@@ -48,7 +48,9 @@ def test_the_story_is_shaded_by_the_weights_of_the_chosen_word_layer_and_head(he
     layer.value, head.value, slider.value = 1, 2, 3
     shaded = story.value.split("<span")[1:]
     assert len(shaded) == 5 and "outline" in shaded[3] and "outline" not in shaded[4]
-    for part, weight, word in zip(shaded, heads[1, 2, 3], ("&lt;s&gt;", "this", "is", "mia&#x27;s", "kite"), strict=True):
+    for part, weight, word in zip(
+        shaded, heads[1, 2, 3], ("&lt;s&gt;", "this", "is", "mia&#x27;s", "kite"), strict=True
+    ):
         assert f", {weight:.2f})" in part and f">{word}<" in part
     best = heads[1, 2, 3].argmax()
     assert f"looks at {shaded[best].split('>')[1].split('<')[0]} {heads[1, 2, 3, best]:.2f}" in story.value
