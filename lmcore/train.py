@@ -19,6 +19,7 @@ from lmcore.checkpoint import Run, read_checkpoint, write_checkpoint
 from lmcore.data import TrainingData, digest
 from lmcore.evaluate import check_data, evaluate
 from lmcore.model import Batch, LanguageModel, map_tensors
+from lmcore.muon import Muon
 from lmcore.progress import Progress
 from lmcore.train_config import HeldOut, History, TrainConfig
 
@@ -154,7 +155,7 @@ def _optimizers(model: LanguageModel, config: TrainConfig) -> list[torch.optim.O
         groups = {"matrices": [], "rest": groups["matrices"] + groups["rest"]}
     rates = {"matrices": config.muon_learning_rate, "rest": config.learning_rate}
     makers: dict[str, Callable] = {
-        "matrices": lambda weights: torch.optim.Muon(weights, weight_decay=config.weight_decay),
+        "matrices": lambda weights: Muon(weights, weight_decay=config.weight_decay),
         "rest": lambda weights: torch.optim.AdamW(weights, betas=config.betas, weight_decay=config.weight_decay),
     }
     optimizers = []
