@@ -63,9 +63,8 @@ STYLE = {
 def axes(columns: int = 1, height: float = SIZE[1], **settings: object) -> Axes | Sequence[Axes]:
     """Empty axes in the book's style: one, or `columns` side by side that share their vertical scale."""
     with plt.rc_context(STYLE):
-        _, ax = plt.subplots(
-            1, columns, figsize=(SIZE[0], height), sharey=columns > 1, layout="constrained", **settings
-        )
+        settings = {"sharey": columns > 1, "layout": "constrained", **settings}
+        _, ax = plt.subplots(1, columns, figsize=(SIZE[0], height), **settings)
     return ax
 
 
@@ -177,15 +176,13 @@ def attention_map(
     pictures = pictures[None] if pictures.ndim == 2 else pictures
     keys = keys or queries
     with plt.rc_context(STYLE):
-        if not len(axs):
-            side = SIZE[0] / len(pictures)  # inches that one picture may take
-            height = min(SIZE[0], side * len(queries) / len(keys) + 0.9)
-            _, axs = plt.subplots(
-                1, len(pictures), figsize=(SIZE[0], height), sharey=True, squeeze=False, layout="constrained"
-            )
+        if bar := not len(axs):
+            square = min(0.4, (SIZE[0] - 1.3) / len(pictures) / len(keys))  # inches of one weight
+            size = min(SIZE[0], square * len(keys) * len(pictures) + 1.7), square * len(queries) + 1.1
+            _, axs = plt.subplots(1, len(pictures), figsize=size, sharey=True, squeeze=False, layout="constrained")
             axs = list(axs[0])
         for i, (ax, picture) in enumerate(zip(axs, pictures, strict=True)):
-            ax.imshow(picture, vmin=0, vmax=1, interpolation="nearest")
+            drawn = ax.imshow(picture, vmin=0, vmax=1, interpolation="nearest")
             ax.set_xticks(range(len(keys)), keys, rotation=90, fontsize=8)
             ax.set_yticks(range(len(queries)), queries, fontsize=8)
             ax.spines[:].set_visible(False)
@@ -193,6 +190,8 @@ def attention_map(
             if len(names):
                 ax.set_title(names[i], fontsize=10)
         axs[0].set_ylabel(ylabel)
+        if bar:
+            axs[0].figure.colorbar(drawn, ax=axs, label="weight", aspect=12).ax.tick_params(labelsize=7)
     return axs
 
 
