@@ -3,7 +3,7 @@
 - the repository's address, from pyproject.toml, behind the Colab, repository and issue buttons;
 - `<!-- common mistakes -->` in a page becomes the list of every "A common mistake" in the notebooks;
 - `<!-- results -->` becomes the tables of book/results/*.json;
-- `<!-- ladder … -->` becomes a table or the figure of book/results/ladder.json;
+- `<!-- ladder … -->` becomes a table or the figure of the ladder;
 - `<!-- story -->` becomes one of the Village's stories;
 - figures and exercises are numbered within their chapter;
 - 404.html, at the root of the built book, from book/404.html.
@@ -78,6 +78,8 @@ GENERATED = {
     "<!-- ladder loss -->": ladder_page.loss_table,
     "<!-- ladder cost -->": ladder_page.cost_table,
     "<!-- ladder figure -->": ladder_page.figure,
+    "<!-- ladder shakespeare -->": ladder_page.shakespeare_table,
+    "<!-- ladder marks -->": ladder_page.marks_table,
     "<!-- ladder recall by facts -->": ladder_page.recall_table,
     **{f"<!-- ladder {p} -->": partial(ladder_page.accuracy_table, p) for p in ladder_page.CHANCE},
     "<!-- ladder seeds recall by facts -->": partial(ladder_page.seeds_table, "recall_facts"),

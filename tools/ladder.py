@@ -5,24 +5,33 @@
 Seed s draws the 24,000 stories that a model learns from (100 + s), its first weights and its batches. The held-out
 stories are of a seed that was used for no choice. Writes book/results/ladder.json and, of each rung, the weights of
 seed 0 in lmcore/weights/. Without LMCORE_RECORD the values are held against the committed ones and nothing is written.
-All models take about a quarter of an hour of one core; each is written when it is done.
+Each run trains in a process of its own, so that the memory it needs can be told from what was there before. All models
+take about half an hour of one core; each is written when it is done.
 """
 
 import os
+import pickle
+import re
 import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from functools import cache, partial
+from multiprocessing import get_context
+from pathlib import Path
 from statistics import fmean
 
+import numpy as np
 import torch
 
 from lmcore import LanguageModel, NGram, NGramConfig, Village, evaluate, probe, save
 from lmcore.corpora import corpus_version
+from lmcore.data import Rows
 from lmcore.evaluate import Evaluation
-from lmcore.ladder import RUNGS, STORIES, WEIGHTS, training_rows
+from lmcore.ladder import RUNGS, STORIES, WEIGHTS, Rung, training_rows
+from lmcore.model import map_tensors
 from lmcore.results import record, settings_hash
 from lmcore.train import train
 
@@ -34,9 +43,21 @@ EDGES = {
     "recall": (1, 11, 21, 41, 61, 81, 101),
 }
 ORDERS = {"unigram": 1, **{f"ngram{n}": n for n in range(2, 7)}}
+KEPT_AFTER = 100  # words that have been read when the size of the state is taken
 LONGER = 4  # times the steps
-LONG = {f"{name}_long": name for name in ("LSTM", "GRU")}
-MODELS = ("author", "uniform", *ORDERS, *RUNGS, *LONG)
+PROCESS = Path("/proc/self")  # where Linux says how much memory a process has
+
+
+def longer(rung: Rung) -> Rung:
+    """The same recipe with more steps of each phase."""
+    phases = tuple((LONGER * steps, rows, length) for steps, rows, length in rung.training.phases)
+    return replace(rung, training=replace(rung.training, phases=phases))
+
+
+# The best effort of a rung: its own recipe for longer.
+LONG = {f"{name}_long": longer(RUNGS[name]) for name in ("LSTM", "GRU", "AttentiveLSTM", "GPT") if name in RUNGS}
+NETWORKS = RUNGS | LONG
+MODELS = ("author", "uniform", *ORDERS, *NETWORKS)
 
 village = Village()
 
@@ -48,23 +69,50 @@ def held_out() -> tuple:
     return stories, rows, evaluate(village.author(), rows)
 
 
-def learn(name: str, seed: int) -> tuple[LanguageModel, int, float]:
-    """The model, how many tokens it read, and how many processor seconds that took."""
-    data = training_rows(seed)
+def fit(name: str, seed: int, data: Rows, briefly: bool = False) -> tuple[LanguageModel, int, float]:
+    """The model, how many tokens it read, and how many processor seconds that took; `briefly` is a single step."""
     if name in ORDERS:
         began = time.process_time()
         config = NGramConfig(order=ORDERS[name], vocab_size=village.tokenizer.vocab_size, separator_id=0)
         return NGram(config).fit(data.tokens), len(data.tokens), time.process_time() - began
-    if name in LONG:
-        rung = RUNGS[LONG[name]]
-        phases = tuple((LONGER * steps, rows, length) for steps, rows, length in rung.training.phases)
-        model = rung.model(rung.config, seed=seed)
-        history = train(model, data, replace(rung.training, phases=phases, seed=seed))
-    else:
-        model, history = RUNGS[name].train(seed)
-        if seed == 0 and os.environ.get("LMCORE_RECORD") == "1":
-            save(model, WEIGHTS / f"village_{name.lower()}.safetensors", village.tokenizer)
+    rung = NETWORKS[name]
+    model = rung.model(rung.config, seed=seed)
+    training = replace(rung.training, seed=seed, **({"phases": ((1, 1, 8),), "warmup": 0} if briefly else {}))
+    history = train(model, data, training, progress=not briefly)
     return model, history.tokens, history.seconds
+
+
+def learn(name: str, seed: int, text: np.ndarray) -> tuple[bytes, dict[str, float]]:
+    """The model, pickled, and what it took: tokens read, processor seconds and the peak of memory in MB."""
+    tokens = torch.from_numpy(text)
+    fit(name, seed, Rows(tokens[:1000]), briefly=True)  # what is loaded at first use is no part of the training
+    before = begin_peak()
+    model, read, seconds = fit(name, seed, Rows(tokens, separator=0))
+    found = {"tokens": read, "seconds": seconds, "tokens_per_second": read / seconds}
+    if before:
+        found["peak_memory"] = memory("VmHWM") - before
+    return pickle.dumps(model), found
+
+
+def memory(kind: str) -> float:
+    """This process's memory in MB: "VmRSS" what it has, "VmHWM" the most it has had."""
+    status = (PROCESS / "status").read_text(encoding="utf-8")
+    return int(re.search(rf"{kind}:\s+(\d+) kB", status)[1]) / 1024
+
+
+def begin_peak() -> float:
+    """Let VmHWM begin anew, and return the memory that there is now; 0 where the system is not Linux."""
+    if not PROCESS.exists():
+        return 0.0
+    (PROCESS / "clear_refs").write_text("5", encoding="utf-8")
+    return memory("VmRSS")
+
+
+def trained_alone(name: str, seed: int) -> tuple[LanguageModel, dict[str, float]]:
+    """What `learn` gives, in a fresh process of its own."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        weights, found = pool.submit(learn, name, seed, training_rows(seed).tokens.numpy()).result()
+    return pickle.loads(weights), found
 
 
 def size(model: LanguageModel) -> int:
@@ -74,17 +122,29 @@ def size(model: LanguageModel) -> int:
     return sum(weight.numel() for weight in model.parameters())
 
 
+def kept(model: LanguageModel) -> int:
+    """Bytes of the state after `KEPT_AFTER` words of one text."""
+    sizes = []
+
+    def note_size(tensor: torch.Tensor) -> torch.Tensor:
+        sizes.append(tensor.numel() * tensor.element_size())
+        return tensor
+
+    with torch.no_grad():
+        map_tensors(note_size, model(training_rows(0).tokens[None, :KEPT_AFTER])[1])
+    return sum(sizes)
+
+
 def loss(found: Evaluation) -> dict[str, float]:
     """Bits a token; the excess over the author and its standard error, by story."""
     excess, error = found.excess_over(held_out()[2])
     return {"bits": found.bits_per_token, "excess": excess, "excess_error": error}
 
 
-def measure(model: LanguageModel, tokens: int, seconds: float) -> dict[str, float]:
+def measure(model: LanguageModel) -> dict[str, float]:
     """Everything that the page shows of one trained model, by the name of its row."""
     stories, rows, _ = held_out()
-    found = {"parameters": size(model), "tokens": tokens, "seconds": seconds, "tokens_per_second": tokens / seconds}
-    found |= loss(evaluate(model, rows))
+    found = {"parameters": size(model), "kept": kept(model)} | loss(evaluate(model, rows))
     for phenomenon, edges in EDGES.items():
         asked = probe(model, stories, phenomenon, edges=edges)
         found[phenomenon] = 100 * asked.accuracy
@@ -121,7 +181,7 @@ def unit(name: str, row: str) -> str:
     units = dict.fromkeys(("tokens", "tokens_scored"), "tokens")
     units |= dict.fromkeys(("bits", "excess", "excess_error"), "bits/token")
     units |= {"parameters": "n-grams" if name in ORDERS else "weights", "words": "words"}
-    units |= {"seconds": "s", "tokens_per_second": "tokens/s"}
+    units |= {"seconds": "s", "tokens_per_second": "tokens/s", "peak_memory": "MB", "kept": "bytes"}
     return units.get(kind, "bits/word" if kind.endswith("_excess") else "%")
 
 
@@ -130,11 +190,10 @@ def settings(name: str) -> dict[str, object]:
     config: dict[str, object] = {"held out": f"{HELD_OUT} stories of seed {HELD_OUT_SEED}"}
     if name in ORDERS:
         config |= {"stories": STORIES, "order": ORDERS[name]}
-    if name in (*RUNGS, *LONG):
-        rung = RUNGS[LONG.get(name, name)]
-        recipe = {"model": repr(rung.config), "training": repr(rung.training)}
+    if name in NETWORKS:
+        recipe = {"model": repr(NETWORKS[name].config), "training": repr(NETWORKS[name].training)}
         config |= {"stories": STORIES, "recipe": settings_hash("", recipe)}
-    return config | ({"times the steps": LONGER} if name in LONG else {})
+    return config
 
 
 def note(name: str, seeds: tuple[int, ...], runs: list[dict[str, float]]) -> None:
@@ -145,8 +204,8 @@ def note(name: str, seeds: tuple[int, ...], runs: list[dict[str, float]]) -> Non
             columns[row].append(value)
     put = partial(record, "ladder", data=corpus_version("village"), config=settings(name), seeds=seeds)
     for row, values in columns.items():
-        timed = "second" in row
-        tolerance = 1.0 if timed else 0.5 if "_excess" in row else 0.1  # 1.0: never compared
+        machines = "second" in row or row == "peak_memory"
+        tolerance = 1.0 if machines else 0.5 if "_excess" in row else 0.1  # 1.0: never compared
         spread = max(values) - min(values) if len(seeds) > 1 else None
         put(
             f"{name}.{row}",
@@ -156,8 +215,20 @@ def note(name: str, seeds: tuple[int, ...], runs: list[dict[str, float]]) -> Non
             by_seed=values if seeds else (),
             tolerance=tolerance,
         )
-    shown = {row: [round(value, 3) for value in columns[row]] for row in ("seconds", "excess") if row in columns}
-    print(name, shown, {p: round(fmean(columns[p]), 1) for p in EDGES if p in columns}, flush=True)
+
+
+def runs(name: str) -> list[dict[str, float]]:
+    """Train a model with each of its seeds and measure it; keep the weights of a rung's first seed if recording."""
+    found = []
+    for seed in SEEDS[:1] if name in LONG else SEEDS:
+        model, took = trained_alone(name, seed)
+        if name in RUNGS and seed == SEEDS[0] and os.environ.get("LMCORE_RECORD") == "1":
+            save(model, WEIGHTS / f"village_{name.lower()}.safetensors", village.tokenizer)
+        found.append(took | measure(model))
+        shown = ("excess", *EDGES, "seconds", "peak_memory")
+        values = (f"{row} {found[-1][row]:.3g}" for row in shown if row in found[-1])
+        print(f"{name}, seed {seed}:", ", ".join(values), flush=True)
+    return found
 
 
 def main(names: list[str]) -> None:
@@ -166,11 +237,9 @@ def main(names: list[str]) -> None:
         sys.exit(f"no model is called {', '.join(sorted(wrong))}; there are {', '.join(MODELS)}.")
     fixed: dict[str, Callable] = {"author": author, "uniform": uniform}
     for name in names or MODELS:
-        if name in fixed:
-            note(name, (), [fixed[name]()])
-        else:
-            seeds = SEEDS[:1] if name in LONG else SEEDS
-            note(name, seeds, [measure(*learn(name, seed)) for seed in seeds])
+        found = [fixed[name]()] if name in fixed else runs(name)
+        note(name, () if name in fixed else SEEDS[: len(found)], found)
+        print(f"{name} is done.", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""What the page "The ladder" shows: tables and a figure, made from book/results/ladder.json while the book is built."""
+"""What the page "The ladder" shows: tables and a figure, made from book/results while the book is built."""
 
 import io
 import json
+import math
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -11,7 +12,7 @@ import matplotlib.pyplot as plt
 
 from lmcore import plot
 
-LADDER = Path(__file__).resolve().parents[1] / "book" / "results" / "ladder.json"
+RESULTS = Path(__file__).resolve().parents[1] / "book" / "results"
 
 # The models in the order of the climb, and what the page calls them; one that has no rows yet is left out.
 NAMES = {
@@ -19,15 +20,81 @@ NAMES = {
     "unigram": "unigram",
     **{f"ngram{n}": f"{n}\N{NON-BREAKING HYPHEN}gram" for n in range(2, 7)},
     "RNN": "RNN",
-    "LSTM": "LSTM",
     "GRU": "GRU",
-    "LSTM_long": "LSTM, 4 × the steps",
-    "GRU_long": "GRU, 4 × the steps",
+    "LSTM": "LSTM",
+    "AttentiveLSTM": "LSTM with attention",
+    "GPT": "GPT",
 }
-DRAWN = {"ngram6": "n-gram", "RNN": "RNN", "LSTM": "LSTM", "GRU": "GRU"}  # and the family that gives the colour
+BEST = {f"{name}_long": f"{NAMES[name]}, best effort" for name in ("GRU", "LSTM", "AttentiveLSTM", "GPT")}
+# Those of the figure, and the family that gives the colour
+DRAWN = {
+    "ngram6": "n-gram",
+    "RNN": "RNN",
+    "GRU": "GRU",
+    "LSTM": "LSTM",
+    "AttentiveLSTM": "attention",
+    "GPT": "GPT",
+}
 CHANCE = {"agreement": 1 / 2, "memory": 1 / 6, "recall": 1 / 12}
 HARD = "\N{NO-BREAK SPACE}"  # a space at which no cell breaks
 DOT = f"{HARD}·{HARD}"  # between the seeds
+
+
+class Mark(NamedTuple):
+    """What others have published; `beside` says what keeps it from standing in one column with ours."""
+
+    model: str
+    published: str
+    unit: str
+    text: str
+    beside: str
+    source: str
+
+
+NATS, PERPLEXITY = "nats a character", "perplexity a character"  # the first is the logarithm of the second
+MARKS = (
+    Mark(
+        "GPT of 4 layers, 128 wide",
+        "1.88",
+        NATS,
+        "Tiny Shakespeare",
+        "the same split; estimated on 20 batches of 12 random rows of 64 characters",
+        "nanoGPT, about 3 minutes of a laptop {cite}`karpathy2022`",
+    ),
+    Mark(
+        "GPT of 6 layers, 384 wide",
+        "1.4697",
+        NATS,
+        "Tiny Shakespeare",
+        "the same split; estimated on 200 batches of 64 random rows of 256 characters, the best of many estimates",
+        "nanoGPT, about 3 minutes of an A100 {cite}`karpathy2022`",
+    ),
+    Mark(
+        "RNN of width 32",
+        "7.4",
+        PERPLEXITY,
+        "*The Time Machine*",
+        "another text: 10,000 rows of 32 letters to learn from, the next 5,000 held out; 28 different characters",
+        "[slides of d2l](https://d2l.smola.org/slides/pytorch/chapter_recurrent-neural-networks/rnn-concise.html) "
+        "{cite}`zhang2023`",
+    ),
+    Mark(
+        "RNN of width 512",
+        "1.0",
+        "perplexity a character, in training",
+        "*The Time Machine*",
+        "another text, and not held out: the 10,000 letters that the model was trained on",
+        "[slides of d2l](https://github.com/d2l-ai/d2l-pytorch-slides), 2021 {cite}`zhang2023`",
+    ),
+    Mark(
+        "4-gram of words by KenLM",
+        "156",
+        "perplexity a word",
+        "*Wall Street Journal*",
+        "another text (the set nov93dev), and another unit",
+        "speech recognition without a lexicon {cite}`likhomanenko2019`",
+    ),
+)
 
 
 class Curve(NamedTuple):
@@ -36,14 +103,14 @@ class Curve(NamedTuple):
     accuracy_by_distance: dict[int, float]
 
 
-def rows() -> dict[str, dict]:
+def rows(chapter: str = "ladder") -> dict[str, dict]:
     """The committed rows by name."""
-    return json.loads(LADDER.read_text(encoding="utf-8"))
+    return json.loads((RESULTS / f"{chapter}.json").read_text(encoding="utf-8"))
 
 
-def models(ladder: dict[str, dict], row: str) -> list[str]:
-    """The models that have such a row, in the order of the climb."""
-    return [name for name in NAMES if f"{name}.{row}" in ladder]
+def models(ladder: dict[str, dict], row: str, names: Iterable[str] = NAMES) -> list[str]:
+    """Those of `names` that have such a row, in the order of the climb."""
+    return [name for name in names if f"{name}.{row}" in ladder]
 
 
 def groups(ladder: dict[str, dict], row: str) -> dict[int, str]:
@@ -70,35 +137,51 @@ def mean(row: dict, digits: int) -> str:
     return f"{row['value']:.{digits}f}{spread}"
 
 
-def table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    """A Markdown table whose first column is text and whose others are numbers."""
-    body = [head, ["---", *["---:"] * (len(head) - 1)], *lines]
+def table(head: Sequence[str], lines: Iterable[Sequence[str]], numbers: int | None = None) -> str:
+    """A Markdown table whose first column is text and the others, up to `numbers`, are numbers."""
+    kinds = ["---:" if 0 < i < (numbers or len(head)) else "---" for i in range(len(head))]
+    body = [head, kinds, *lines]
     return "\n".join(f"| {line[0].replace(' ', HARD)} | {' | '.join(line[1:])} |" for line in body)
 
 
 def loss_table() -> str:
-    """One line a model: its loss, and how far that is above the author's."""
+    """One line a model: its loss, how far that is above the author's, and how far with its best effort."""
     ladder = rows()
-    lines = [["the author", f"{ladder['author.bits']['value']:.3f}", "0", "", ""]]
+    lines = [["the author", f"{ladder['author.bits']['value']:.3f}", "0", "", "", ""]]
     for name in models(ladder, "excess"):
         excess, error = ladder[f"{name}.excess"], ladder[f"{name}.excess_error"]["value"]
-        bits = ladder[f"{name}.bits"]["value"]
-        lines.append([NAMES[name], f"{bits:.3f}", mean(excess, 3), seeds(excess, 3), f"{error:.3f}"])
-    return table(["model", "bits a token", "excess", "excess of each seed", "standard error"], lines)
+        bits, best = ladder[f"{name}.bits"]["value"], ladder.get(f"{name}_long.excess")
+        effort = f"{best['value']:.3f}" if best else ""
+        lines.append([NAMES[name], f"{bits:.3f}", mean(excess, 3), seeds(excess, 3), f"{error:.3f}", effort])
+    return table(["model", "bits a token", "excess", "excess of each seed", "standard error", "best effort"], lines)
 
 
 def cost_table() -> str:
-    """One line a model that learns: how many numbers, from how many tokens, in how long."""
+    """One line a model that learns: how many numbers, from how many tokens, in how long, in how much memory."""
     ladder = rows()
     lines = []
     for name in models(ladder, "seconds"):
-        size, tokens, seconds, speed = (
-            ladder[f"{name}.{row}"]["value"] for row in ("parameters", "tokens", "seconds", "tokens_per_second")
-        )
-        took = f"{seconds:.0f}" if seconds >= 10 else f"{seconds:.2f}"
-        read = f"{tokens / 1e6:.1f}{HARD}M"
-        lines.append([NAMES[name], f"{size:,.0f}", read, took, f"{float(f'{speed:.2g}'):,.0f}"])
-    return table(["model", "learned numbers", "tokens read", "seconds", "tokens a second"], lines)
+        size, tokens, seconds, speed, *memory = (ladder.get(f"{name}.{row}", {}).get("value") for row in COSTS)
+        cells = [f"{size:,.0f}", f"{tokens / 1e6:.1f}{HARD}M", took(seconds), f"{float(f'{speed:.2g}'):,.0f}"]
+        cells += ["" if amount is None else f"{amount:,.0f}" for amount in memory]
+        longer = ladder.get(f"{name}_long.seconds")
+        lines.append([NAMES[name], *cells, took(longer["value"]) if longer else ""])
+    return table(["model", *COSTS.values(), "seconds, best effort"], lines)
+
+
+COSTS = {
+    "parameters": "learned numbers",
+    "tokens": "tokens read",
+    "seconds": "seconds",
+    "tokens_per_second": "tokens a second",
+    "peak_memory": "memory, MB",
+    "kept": "keeps of 100 words, bytes",
+}
+
+
+def took(seconds: float) -> str:
+    """Seconds, with decimals where they are few."""
+    return f"{seconds:,.0f}" if seconds >= 10 else f"{seconds:.2f}"
 
 
 def accuracy_table(phenomenon: str) -> str:
@@ -125,9 +208,10 @@ def recall_table() -> str:
     lines.append(["chance", *[percent(100 * CHANCE["recall"])] * (1 + len(by)), ""])
     share = sum(words[n] * knowing[n] for n in by) / total
     lines.append(["which things, not whose", *map(percent, (share, *knowing.values(), 100))])
-    for name in models(ladder, "recall"):
+    names = NAMES | BEST
+    for name in models(ladder, "recall", names):
         keys = ["recall", *(f"recall_facts.{n}" for n in by), "recall_about"]
-        lines.append([NAMES[name], *(percent(ladder[f"{name}.{key}"]["value"]) for key in keys)])
+        lines.append([names[name], *(percent(ladder[f"{name}.{key}"]["value"]) for key in keys)])
     return table(["right, %", "all", *(counted(n) for n in by), "any of them"], lines)
 
 
@@ -141,7 +225,7 @@ def seeds_table(row: str) -> str:
     ladder = rows()
     by = groups(ladder, row)
     lines = []
-    for name in (name for name in DRAWN if f"{name}.{row}.{min(by)}" in ladder):
+    for name in models(ladder, f"{row}.{min(by)}", DRAWN):
         cells = (seeds(ladder[f"{name}.{row}.{low}"], 1) for low in by)
         lines.append([f"{NAMES[name]}, right, %", *cells])
         if not row.endswith("_facts"):
@@ -151,9 +235,50 @@ def seeds_table(row: str) -> str:
     return table([what, *(counted(n) if facts else by[n] for n in by)], lines)
 
 
+def shakespeare_table() -> str:
+    """Nats a character on Tiny Shakespeare: the short recipe of each model, its best effort, and mixtures."""
+    found = rows("shakespeare")
+
+    def cells(name: str) -> list[str]:
+        row = found.get(f"{name}.nats")
+        return [mean(row, 3), seeds(row, 3), took(row["seconds"]) if row["seconds"] else ""] if row else [""] * 3
+
+    lines = []
+    for name, shown in SHAKESPEARE.items():
+        short = cells(name.format("short"))
+        best = cells(name.format("long")) if "{}" in name else [""] * 3
+        if any((*short, *best)):
+            lines.append([shown, *short, best[0], best[2]])
+    return table(["nats a character", "short", "of each seed", "seconds", "best effort", "seconds"], lines)
+
+
+# What a row of the table is called in shakespeare.json; {} is "short" or "long".
+SHAKESPEARE = {
+    "ngram7": "7\N{NON-BREAKING HYPHEN}gram",
+    "RNN.{}": "RNN",
+    "GRU.{}": "GRU",
+    "LSTM.{}": "LSTM",
+    "GPT.{}": "GPT",
+    "mix.{}": "LSTM and 7\N{NON-BREAKING HYPHEN}gram, mixed",
+}
+
+
+def marks_table() -> str:
+    """What others have published, in their unit and in nats a character where that can be told."""
+    lines = []
+    for mark in MARKS:
+        value = float(mark.published)
+        nats = {NATS: value, PERPLEXITY: math.log(value)}.get(mark.unit)
+        shown = "" if nats is None else f"{nats:.2f}"
+        lines.append([mark.model, f"{mark.published} {mark.unit}", shown, mark.text, mark.beside, mark.source])
+    heads = ["model", "published", "in nats a character", "text", "beside ours", "source"]
+    return table(heads, lines, numbers=3)
+
+
 def figure() -> str:
     """Accuracy by distance, one panel a phenomenon, as SVG in the page: its text takes the page's colour."""
     ladder = rows()
+    drawn = models(ladder, "recall", DRAWN)
     with plt.rc_context(plot.STYLE | {"svg.fonttype": "none"}):
         drawing, panels = plt.subplots(len(CHANCE), figsize=(plot.SIZE[0], 7.8), layout="constrained")
         for ax, (phenomenon, chance) in zip(panels, CHANCE.items(), strict=True):
@@ -161,6 +286,7 @@ def figure() -> str:
             curves = {
                 family: Curve({low: ladder[f"{name}.{phenomenon}.{low}"]["value"] / 100 for low in lows})
                 for name, family in DRAWN.items()
+                if name in drawn
             }
             plot.by_distance(curves, chance, ax=ax)
             ax.set_ylabel(f"{phenomenon}: right, %")
@@ -168,8 +294,9 @@ def figure() -> str:
             if ax is not panels[-1]:
                 ax.set_xlabel("")
         handles, labels = panels[0].get_legend_handles_labels()
-        shown = [NAMES["ngram6"] if label == "n-gram" else label for label in labels]
-        drawing.legend(handles, shown, loc="outside upper center", ncols=len(shown))
+        called = {family: NAMES[name] for name, family in DRAWN.items()}
+        shown = [called.get(label, label) for label in labels]
+        drawing.legend(handles, shown, loc="outside upper center", ncols=4)
         buffer = io.StringIO()
         drawing.savefig(buffer, format="svg", metadata={"Date": None})
         plt.close(drawing)
@@ -190,7 +317,8 @@ def alt_text(ladder: dict[str, dict]) -> str:
 
     panels = []
     for phenomenon in CHANCE:
-        parts = [f"{NAMES[name]} {' to '.join(right(name, phenomenon))}" for name in DRAWN]
+        drawn = models(ladder, phenomenon, DRAWN)
+        parts = [f"{NAMES[name]} {' to '.join(right(name, phenomenon))}" for name in drawn]
         panels.append(f"{phenomenon}: {', '.join(parts)}")
     return (
         "Three panels, the share of right words against the distance to the evidence. Per cent right at the shortest "
