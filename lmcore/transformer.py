@@ -255,7 +255,8 @@ class Stack(nn.Module):
         elif config.positions == "alibi":
             back = distances(T, P, x.device)
             far = torch.where(back < 0, -2 * back, back)  # an encoder could not tell before from after by |back|
-            bias = -alibi_slopes(config.n_head, x) * far  # (nh, T, P + T)
+            # (1, nh, T, P + T); without the axis of the batch torch takes a way that is slower by half
+            bias = -alibi_slopes(config.n_head, x)[None] * far
         return Sight(visible, bias, turns)
 
     def matrices(self) -> Iterator[nn.Parameter]:
