@@ -12,13 +12,15 @@ import matplotlib.pyplot as plt
 
 from lmcore import plot
 
+HARD = "\N{NO-BREAK SPACE}"  # a space at which no cell breaks
+HYPHEN = "\N{NON-BREAKING HYPHEN}"
 RESULTS = Path(__file__).resolve().parents[1] / "book" / "results"
 
 # The models in the order of the climb, and what the page calls them; one that has no rows yet is left out.
 NAMES = {
     "uniform": "uniform",
     "unigram": "unigram",
-    **{f"ngram{n}": f"{n}\N{NON-BREAKING HYPHEN}gram" for n in range(2, 7)},
+    **{f"ngram{n}": f"{n}{HYPHEN}gram" for n in range(2, 7)},
     "RNN": "RNN",
     "GRU": "GRU",
     "LSTM": "LSTM",
@@ -35,8 +37,28 @@ DRAWN = {
     "AttentiveLSTM": "attention",
     "GPT": "GPT",
 }
+# Rows of a model, and the heads of their columns
+COSTS = {
+    "parameters": "learned numbers",
+    "tokens": "tokens read",
+    "seconds": "seconds",
+    "tokens_per_second": "tokens a second",
+    "peak_memory": "memory, MB",
+    "kept": "keeps of 100 words, bytes",
+}
+# Tiny Shakespeare: a line's name, and the rows of shakespeare.json for the short recipe and for the best effort
+SEVEN = f"7{HYPHEN}gram"
+SHAKESPEARE = (
+    (SEVEN, "ngram7", ""),
+    ("RNN", "RNN.short", ""),
+    ("GRU", "GRU.short", ""),
+    ("LSTM", "LSTM.short", "LSTM.long"),
+    ("GPT", "GPT.short", "GPT.long"),
+    ("GPT, on a GPU", "", "GPT.gpu"),
+    (f"LSTM and {SEVEN}, mixed", "mix.short", "mix.long"),
+    (f"GPT and {SEVEN}, mixed", "", "mix.GPT"),
+)
 CHANCE = {"agreement": 1 / 2, "memory": 1 / 6, "recall": 1 / 12}
-HARD = "\N{NO-BREAK SPACE}"  # a space at which no cell breaks
 DOT = f"{HARD}·{HARD}"  # between the seeds
 
 
@@ -169,16 +191,6 @@ def cost_table() -> str:
     return table(["model", *COSTS.values(), "seconds, best effort"], lines)
 
 
-COSTS = {
-    "parameters": "learned numbers",
-    "tokens": "tokens read",
-    "seconds": "seconds",
-    "tokens_per_second": "tokens a second",
-    "peak_memory": "memory, MB",
-    "kept": "keeps of 100 words, bytes",
-}
-
-
 def took(seconds: float) -> str:
     """Seconds, with decimals where they are few."""
     return f"{seconds:,.0f}" if seconds >= 10 else f"{seconds:.2f}"
@@ -243,24 +255,9 @@ def shakespeare_table() -> str:
         row = found.get(f"{name}.nats")
         return [mean(row, 3), seeds(row, 3), took(row["seconds"]) if row["seconds"] else ""] if row else [""] * 3
 
-    lines = []
-    for name, shown in SHAKESPEARE.items():
-        short = cells(name.format("short"))
-        best = cells(name.format("long")) if "{}" in name else [""] * 3
-        if any((*short, *best)):
-            lines.append([shown, *short, best[0], best[2]])
-    return table(["nats a character", "short", "of each seed", "seconds", "best effort", "seconds"], lines)
-
-
-# What a row of the table is called in shakespeare.json; {} is "short" or "long".
-SHAKESPEARE = {
-    "ngram7": "7\N{NON-BREAKING HYPHEN}gram",
-    "RNN.{}": "RNN",
-    "GRU.{}": "GRU",
-    "LSTM.{}": "LSTM",
-    "GPT.{}": "GPT",
-    "mix.{}": "LSTM and 7\N{NON-BREAKING HYPHEN}gram, mixed",
-}
+    lines = [[shown, *cells(short), *cells(best)[::2]] for shown, short, best in SHAKESPEARE]
+    heads = ["nats a character", "short", "of each seed", "seconds", "best effort", "seconds"]
+    return table(heads, [line for line in lines if any(line[1:])])
 
 
 def marks_table() -> str:
