@@ -40,11 +40,10 @@ DRAWN = {
 # Rows of a model, and the heads of their columns
 COSTS = {
     "parameters": "learned numbers",
-    "tokens": "tokens read",
     "seconds": "seconds",
     "tokens_per_second": "tokens a second",
     "peak_memory": "memory, MB",
-    "kept": "keeps of 100 words, bytes",
+    "kept": "keeps, bytes",
 }
 # Tiny Shakespeare: a line's name, and the rows of shakespeare.json for the short recipe and for the best effort
 SEVEN = f"7{HYPHEN}gram"
@@ -63,58 +62,46 @@ DOT = f"{HARD}·{HARD}"  # between the seeds
 
 
 class Mark(NamedTuple):
-    """What others have published; `beside` says what keeps it from standing in one column with ours."""
+    """What others have published; `beside` says whether text, split and unit are those of our table."""
 
     model: str
     published: str
     unit: str
-    text: str
     beside: str
-    source: str
 
 
 NATS, PERPLEXITY = "nats a character", "perplexity a character"  # the first is the logarithm of the second
 MARKS = (
     Mark(
-        "GPT of 4 layers, 128 wide",
+        "nanoGPT, 4 layers of width 128, 3 minutes of a CPU {cite}`karpathy2022`",
         "1.88",
         NATS,
-        "Tiny Shakespeare",
-        "the same split; estimated on 20 batches of 12 random rows of 64 characters",
-        "nanoGPT, about 3 minutes of a laptop {cite}`karpathy2022`",
+        "the same text and split; estimated on 20 batches of 12 random rows of 64 characters",
     ),
     Mark(
-        "GPT of 6 layers, 384 wide",
+        "nanoGPT, 6 layers of width 384, 3 minutes of an A100 {cite}`karpathy2022`",
         "1.4697",
         NATS,
-        "Tiny Shakespeare",
-        "the same split; estimated on 200 batches of 64 random rows of 256 characters, the best of many estimates",
-        "nanoGPT, about 3 minutes of an A100 {cite}`karpathy2022`",
+        "the same text and split; the best of many estimates, each on 200 batches of 64 random rows of 256 characters",
     ),
     Mark(
-        "RNN of width 32",
+        "d2l, an RNN of width 32 {cite}`zhang2023`; "
+        "[slides](https://d2l.smola.org/slides/pytorch/chapter_recurrent-neural-networks/rnn-concise.html)",
         "7.4",
         PERPLEXITY,
-        "*The Time Machine*",
-        "another text: 10,000 rows of 32 letters to learn from, the next 5,000 held out; 28 different characters",
-        "[slides of d2l](https://d2l.smola.org/slides/pytorch/chapter_recurrent-neural-networks/rnn-concise.html) "
-        "{cite}`zhang2023`",
+        "another text, *The Time Machine*, in 28 different characters; the last third of 15,000 rows of 32 is held out",
     ),
     Mark(
-        "RNN of width 512",
+        "d2l, an RNN of width 512 {cite}`zhang2023`; [slides of 2021](https://github.com/d2l-ai/d2l-pytorch-slides)",
         "1.0",
         "perplexity a character, in training",
-        "*The Time Machine*",
-        "another text, and not held out: the 10,000 letters that the model was trained on",
-        "[slides of d2l](https://github.com/d2l-ai/d2l-pytorch-slides), 2021 {cite}`zhang2023`",
+        "another text, and not held out: the 10,000 letters of *The Time Machine* that the model was trained on",
     ),
     Mark(
-        "4-gram of words by KenLM",
+        "KenLM, a 4-gram {cite}`likhomanenko2019`",
         "156",
         "perplexity a word",
-        "*Wall Street Journal*",
-        "another text (the set nov93dev), and another unit",
-        "speech recognition without a lexicon {cite}`likhomanenko2019`",
+        "another text, the *Wall Street Journal* (nov93dev), and another unit",
     ),
 )
 
@@ -159,36 +146,36 @@ def mean(row: dict, digits: int) -> str:
     return f"{row['value']:.{digits}f}{spread}"
 
 
-def table(head: Sequence[str], lines: Iterable[Sequence[str]], numbers: int | None = None) -> str:
-    """A Markdown table whose first column is text and the others, up to `numbers`, are numbers."""
-    kinds = ["---:" if 0 < i < (numbers or len(head)) else "---" for i in range(len(head))]
-    body = [head, kinds, *lines]
-    return "\n".join(f"| {line[0].replace(' ', HARD)} | {' | '.join(line[1:])} |" for line in body)
+def table(head: Sequence[str], lines: Iterable[Sequence[str]], text: Sequence[int] = (0,)) -> str:
+    """A Markdown table; the columns of `text` are text, the others numbers. A name breaks after a comma only."""
+    kinds = ["---" if i in text else "---:" for i in range(len(head))]
+    names = (line[0].replace(" ", HARD).replace(f",{HARD}", ", ") for line in lines)
+    body = [head, kinds, *([name, *line[1:]] for name, line in zip(names, lines, strict=True))]
+    return "\n".join(f"| {' | '.join(line)} |" for line in body)
 
 
 def loss_table() -> str:
     """One line a model: its loss, how far that is above the author's, and how far with its best effort."""
     ladder = rows()
-    lines = [["the author", f"{ladder['author.bits']['value']:.3f}", "0", "", "", ""]]
+    lines = [["the author", f"{ladder['author.bits']['value']:.3f}", "0", "", ""]]
     for name in models(ladder, "excess"):
-        excess, error = ladder[f"{name}.excess"], ladder[f"{name}.excess_error"]["value"]
-        bits, best = ladder[f"{name}.bits"]["value"], ladder.get(f"{name}_long.excess")
+        bits, excess, best = (ladder.get(row) for row in (f"{name}.bits", f"{name}.excess", f"{name}_long.excess"))
         effort = f"{best['value']:.3f}" if best else ""
-        lines.append([NAMES[name], f"{bits:.3f}", mean(excess, 3), seeds(excess, 3), f"{error:.3f}", effort])
-    return table(["model", "bits a token", "excess", "excess of each seed", "standard error", "best effort"], lines)
+        lines.append([NAMES[name], f"{bits['value']:.3f}", mean(excess, 3), effort, seeds(excess, 3)])
+    return table(["model", "bits a token", "excess", "best effort", "excess of each seed"], lines)
 
 
 def cost_table() -> str:
-    """One line a model that learns: how many numbers, from how many tokens, in how long, in how much memory."""
+    """One line a model that learns: how many numbers, in how long, in how much memory, and what it keeps of a text."""
     ladder = rows()
     lines = []
     for name in models(ladder, "seconds"):
-        size, tokens, seconds, speed, *memory = (ladder.get(f"{name}.{row}", {}).get("value") for row in COSTS)
-        cells = [f"{size:,.0f}", f"{tokens / 1e6:.1f}{HARD}M", took(seconds), f"{float(f'{speed:.2g}'):,.0f}"]
+        size, seconds, speed, *memory = (ladder.get(f"{name}.{row}", {}).get("value") for row in COSTS)
+        cells = [f"{size:,.0f}", took(seconds), f"{float(f'{speed:.2g}'):,.0f}"]
         cells += ["" if amount is None else f"{amount:,.0f}" for amount in memory]
         longer = ladder.get(f"{name}_long.seconds")
         lines.append([NAMES[name], *cells, took(longer["value"]) if longer else ""])
-    return table(["model", *COSTS.values(), "seconds, best effort"], lines)
+    return table(["model", *COSTS.values(), "best effort, seconds"], lines)
 
 
 def took(seconds: float) -> str:
@@ -255,21 +242,23 @@ def shakespeare_table() -> str:
         row = found.get(f"{name}.nats")
         return [mean(row, 3), seeds(row, 3), took(row["seconds"]) if row["seconds"] else ""] if row else [""] * 3
 
-    lines = [[shown, *cells(short), *cells(best)[::2]] for shown, short, best in SHAKESPEARE]
-    heads = ["nats a character", "short", "of each seed", "seconds", "best effort", "seconds"]
+    lines = []
+    for shown, short, best in SHAKESPEARE:
+        nats, each, seconds = cells(short)
+        lines.append([shown, nats, seconds, *cells(best)[::2], each])
+    heads = ["nats a character", "short", "seconds", "best effort", "seconds", "short, each seed"]
     return table(heads, [line for line in lines if any(line[1:])])
 
 
 def marks_table() -> str:
-    """What others have published, in their unit and in nats a character where that can be told."""
+    """What others have published, in their unit, and in nats a character where it is a loss of held-out ones."""
     lines = []
     for mark in MARKS:
         value = float(mark.published)
         nats = {NATS: value, PERPLEXITY: math.log(value)}.get(mark.unit)
         shown = "" if nats is None else f"{nats:.2f}"
-        lines.append([mark.model, f"{mark.published} {mark.unit}", shown, mark.text, mark.beside, mark.source])
-    heads = ["model", "published", "in nats a character", "text", "beside ours", "source"]
-    return table(heads, lines, numbers=3)
+        lines.append([f"{mark.published} {mark.unit}", shown, mark.model, mark.beside])
+    return table(["published", "nats", "model and source", "beside ours"], lines, text=(0, 2, 3))
 
 
 def figure() -> str:
