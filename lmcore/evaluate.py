@@ -163,11 +163,12 @@ def _row_losses(model: LanguageModel, batch: Batch) -> torch.Tensor:
 
 
 def _parts(batch: Batch, piece: int) -> Iterator[tuple[slice, Batch]]:
-    """The batch in groups of rows of about `piece` tokens, each cut to its longest row."""
+    """The batch in groups of rows of about `piece` tokens, each cut behind the last token that is scored."""
     B, T = batch.inputs.shape
     step = max(1, piece // T)
     for start in range(0, B, step):
         rows = slice(start, start + step)
-        longest = int(batch.mask[rows].sum(1).max())
+        scored = batch.mask[rows].any(0).nonzero()
+        longest = int(scored.max()) + 1 if len(scored) else 0
         source = None if batch.source is None else batch.source[rows]
         yield rows, Batch(*(part[rows, :longest] for part in batch[:3]), source)

@@ -44,6 +44,18 @@ def test_the_mean_weighs_tokens_and_the_size_of_pieces_does_not_matter(monkeypat
     assert torch.equal(evaluate(model, rows_of(documents)).losses, rows.losses)
 
 
+def test_a_mask_may_pick_single_tokens_anywhere(monkeypatch):
+    """Some words of each text alone are scored, in rows and groups of rows of which one has none."""
+    model, batch = make_stream_ngram(), rows_of([torch.arange(7), torch.tensor([0, 1, 2]), torch.arange(5)])
+    picked = torch.zeros_like(batch.mask)
+    picked[0, 4] = picked[2, 3] = True
+    whole = evaluate(model, batch)
+    for piece in (1, 8, 100):
+        monkeypatch.setattr(type(model), "piece", piece)
+        found = evaluate(model, batch._replace(mask=picked))
+        assert found.tokens == 2 and torch.equal(found.losses, torch.where(picked, whole.losses, 0.0))
+
+
 def test_the_standard_error_of_an_excess_by_hand():
     """Differences of 1 and 3 bits on rows of one token each: mean 2, error sqrt(2 / 1 · (1 + 1)) / 2 = 1."""
     mask, ln2 = torch.ones(2, 1, dtype=torch.bool), math.log(2)
