@@ -178,12 +178,12 @@ def attention_map(
     with plt.rc_context(STYLE):
         if bar := not len(axs):
             square = min(0.4, (SIZE[0] - 1.3) / len(pictures) / len(keys))  # inches of one weight
-            size = min(SIZE[0], square * len(keys) * len(pictures) + 1.7), square * len(queries) + 1.1
+            size = min(SIZE[0], square * len(keys) * len(pictures) + 1.7), max(0.2, square) * len(queries) + 1.1
             _, axs = plt.subplots(1, len(pictures), figsize=size, sharey=True, squeeze=False, layout="constrained")
             axs = list(axs[0])
         for i, (ax, picture) in enumerate(zip(axs, pictures, strict=True)):
-            drawn = ax.imshow(picture, vmin=0, vmax=1, interpolation="nearest")
-            ax.set_xticks(range(len(keys)), keys, rotation=90, fontsize=8)
+            drawn = ax.imshow(picture, vmin=0, vmax=1, interpolation="nearest", aspect="auto")
+            ax.set_xticks(range(len(keys)), keys, rotation=90, fontsize=8 if len(keys) < 45 else 7)
             ax.set_yticks(range(len(queries)), queries, fontsize=8)
             ax.spines[:].set_visible(False)
             ax.set_xlabel(xlabel)
