@@ -35,7 +35,7 @@ WIDE_TRAINING = TrainConfig(
     steps=300, rows=16, length=LENGTH, optimizer="muon", muon_learning_rate=5e-3, learning_rate=1e-2
 )
 DEEP = GPTConfig(vocab_size=V, n_layer=8, d_model=32)
-DEEP_TRAINING = TrainConfig(steps=200, rows=16, length=64, learning_rate=3e-3)
+DEEP_TRAINING = TrainConfig(steps=200, rows=16, length=64, learning_rate=1e-2)
 
 
 class NoResidual(Block):
@@ -128,6 +128,7 @@ def train_variant(variant: Variant, seed: int) -> GPT:
     if variant.change:
         variant.change(model, generator)
     if variant.deep:
+        nn.init.normal_(model.decoder.embedding.weight, generator=generator)
         for weight in model.decoder.matrices():
             nn.init.normal_(weight, std=weight.shape[1] ** -0.5, generator=generator)
     train(model, training_rows(seed), replace(training, seed=seed), progress=False)
