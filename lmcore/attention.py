@@ -64,14 +64,17 @@ def append(old: torch.Tensor, new: torch.Tensor) -> torch.Tensor:
     has been written after `old`, `new` goes into that room; otherwise, or if there is none, both are copied into a new
     tensor. What `old` shows never changes.
     """
+    P, T = old.shape[2], new.shape[2]
+    if P == 0:
+        return new
     if new.requires_grad or old.requires_grad:
         return torch.cat([old, new], 2)
-    P, T, room = old.shape[2], new.shape[2], old._base
+    room = old._base
     end = P if room is None else P + old.storage_offset() // old.shape[3]
-    if room is None or getattr(room, "used", None) != end or end + T > room.shape[2] or old.stride() != room.stride():
-        room = old.new_empty(*old.shape[:2], 2 * (P + T) + 16, old.shape[3])
+    fits = getattr(room, "used", None) == end and end + T <= room.shape[2]
+    if not (fits and old.stride() == room.stride() and old.shape[:2] == room.shape[:2]):
+        room, end = old.new_empty(*old.shape[:2], 2 * (P + T) + 16, old.shape[3]), P
         room[:, :, :P] = old
-        end = P
     room[:, :, end : end + T] = new
     room.used = end + T
     return room[:, :, end - P : end + T]
@@ -121,14 +124,15 @@ class MultiHeadAttention(nn.Module):
 
         Queries and keys are turned by their positions if `turns` are given.
         """
-        q, kv = self._divided(self.weight_in(x)).split((self.n_head, 2 * self.n_kv_head), 1)
-        if self.norm is None and turns is None:
-            return q, kv
-        k, v = kv.chunk(2, 1)
-        q, k = self._normed(q), self._normed(k)
-        if turns is not None:
-            q, k = rotate(q, turns), rotate(k, turns)
-        return q, torch.cat([k, v], 1)
+        return self.finished(self._divided(self.weight_in(x)), turns)
+
+    def finished(self, heads: torch.Tensor, turns: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
+        """(B, n_head + 2 n_kv, T, hd) -> queries, and keys and values, normed and turned."""
+        if self.norm is not None or turns is not None:
+            qk, v = heads.split((self.n_head + self.n_kv_head, self.n_kv_head), 1)
+            qk = self._normed(qk)
+            heads = torch.cat([qk if turns is None else rotate(qk, turns), v], 1)
+        return heads.split((self.n_head, 2 * self.n_kv_head), 1)
 
     def queries(self, x: torch.Tensor) -> torch.Tensor:
         """x (B, T, C) -> (B, n_head, T, hd)"""

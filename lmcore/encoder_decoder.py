@@ -83,8 +83,8 @@ class EncoderDecoder(SourceModel):
     def _encode(self, source: torch.Tensor, shown: dict[str, list] | None = None) -> EncoderDecoderState:
         there = check_source(source, self.config.source_vocab_size)
         B, S = source.shape
-        self.encoder.check_length(S)
         start = torch.zeros(B, dtype=torch.long, device=source.device)
+        self.encoder.check_length(start, S)
         x, _ = self.encoder(source.clamp(min=0), start, visible=there[:, None, None], shown=shown)
         sources = tuple(block.cross.keys_values(x) for block in self.decoder.blocks)
         return EncoderDecoderState(start, empty_layers(B, self.config, self.head.weight), sources, there)
@@ -96,8 +96,7 @@ class EncoderDecoder(SourceModel):
         position, layers, sources, there = state
         check_cache(layers, self.config)
         check_cache(sources, self.config)
-        if len(tokens):
-            self.decoder.check_length(int(position.max()) + tokens.shape[1])
+        self.decoder.check_length(position, tokens.shape[1])
         sight, outputs = Sight(there[:, None, None]), []
         for piece in pieces(tokens, self.config.context_length):
             x, layers = self.decoder(piece, position, layers, sources=sources, source_sight=sight, shown=shown)

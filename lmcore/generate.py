@@ -91,26 +91,30 @@ def generate(
     model.eval()
     try:
         stops = torch.tensor(list(stop), dtype=torch.long, device=prompt.device)
-        running = torch.ones(B, dtype=torch.bool, device=prompt.device)
-        lengths = torch.zeros(B, dtype=torch.long, device=prompt.device)
-        tokens, log_probs = [], []
+        running = torch.ones(B, 1, dtype=torch.bool, device=prompt.device)
+        columns, log_probs = [], []
         logits, state = model(prompt, state)
+        last, write = logits[:, -1], model.writer(state, max_tokens)
         for n in range(max_tokens):
-            last = logits[:, -1]
-            chosen = draw(next_token_probabilities(last, temperature, top_k, top_p), uniform[:, n])
-            if tokens:
-                chosen = torch.where(running, chosen, tokens[-1])
-            of_chosen = F.log_softmax(last.double(), -1).gather(-1, chosen[:, None])[:, 0]
-            tokens.append(chosen)
-            log_probs.append(torch.where(running, of_chosen, 0.0))
-            lengths += running
-            running = running & ~torch.isin(chosen, stops)
-            if n + 1 == max_tokens or not running.any():
+            if temperature == 0:
+                chosen = last.argmax(-1, keepdim=True)
+            else:
+                chosen = draw(next_token_probabilities(last, temperature, top_k, top_p), uniform[:, n])[:, None]
+            columns.append(chosen)
+            log_probs.append(F.log_softmax(last.double(), -1).gather(-1, chosen))
+            if stop:
+                running = running & ~torch.isin(chosen, stops)
+            if n + 1 == max_tokens or (stop and not running.any()):
                 break
-            logits, state = model(chosen[:, None], state)
-        return Generated(torch.stack(tokens, 1), lengths, torch.stack(log_probs, 1))
+            last = write(chosen)
     finally:
         model.train(was_training)
+    tokens = torch.cat(columns, 1)
+    stopped = torch.isin(tokens, stops)
+    over = stopped.cumsum(1) > stopped  # past a row's first stop
+    lengths = (~over).sum(1)
+    tokens = torch.where(over, tokens.gather(1, lengths[:, None] - 1), tokens)
+    return Generated(tokens, lengths, torch.cat(log_probs, 1).masked_fill(over, 0.0))
 
 
 def draw(probs: torch.Tensor, uniform: torch.Tensor) -> torch.Tensor:

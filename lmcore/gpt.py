@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from lmcore.gpt2 import read_gpt2, write_gpt2
+from lmcore.gpt_writer import make_writer
 from lmcore.model import LanguageModel, check_tokens
 from lmcore.runtime import check_seed
 from lmcore.transformer import Stack, TransformerConfig, make_head
@@ -42,6 +43,7 @@ class GPT(LanguageModel):
         self.decoder = Stack(config, config.vocab_size)
         self.decoder.initialise(generator)
         self.head = make_head(self.decoder, generator)
+        self.parts = [type(part) for part in self.modules()]
 
     @property
     def context_length(self) -> int:
@@ -50,6 +52,14 @@ class GPT(LanguageModel):
     def forward(self, tokens: torch.Tensor, state: GPTState | None = None) -> tuple[torch.Tensor, GPTState]:
         x, state = self._read(tokens, state)
         return self.head(x), state
+
+    def writer(self, state: GPTState, max_tokens: int) -> Callable[[torch.Tensor], torch.Tensor]:
+        """See `LanguageModel.writer`; a model of which a part was changed or is listened to goes through `forward`."""
+        hooks = any(part._forward_hooks or part._forward_pre_hooks for part in self.modules())
+        changed = type(self) is not GPT or self.parts != [type(part) for part in self.modules()]
+        if hooks or changed or self.config.norm_place == "post":
+            return super().writer(state, max_tokens)
+        return make_writer(self.decoder, self.head, *state, max_tokens)
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         return self._groups(list(self.decoder.matrices()))
@@ -104,14 +114,13 @@ class GPT(LanguageModel):
             state = GPTState(start, empty_layers(B, self.config, self.head.weight))
         position, layers = state
         check_cache(layers, self.config)
-        if B:
-            self.decoder.check_length(int(position.max()) + T)
+        self.decoder.check_length(position, T)
         outputs = []
         for piece in pieces(tokens, self.config.context_length):
             x, layers = self.decoder(piece, position, layers, shown=shown)
             position = position + piece.shape[1]
             outputs.append(x)
-        return torch.cat(outputs, 1), GPTState(position, layers)
+        return outputs[0] if len(outputs) == 1 else torch.cat(outputs, 1), GPTState(position, layers)
 
 
 def empty_layers(B: int, config: TransformerConfig, like: torch.Tensor) -> tuple[torch.Tensor, ...]:
@@ -119,9 +128,9 @@ def empty_layers(B: int, config: TransformerConfig, like: torch.Tensor) -> tuple
     return (like.new_empty(B, 2 * config.kv_heads, 0, config.d_model // config.n_head),) * config.n_layer
 
 
-def pieces(tokens: torch.Tensor, length: int) -> Iterator[torch.Tensor]:
+def pieces(tokens: torch.Tensor, length: int) -> Sequence[torch.Tensor]:
     """tokens (B, T) in pieces of at most `length`, at least one."""
-    return iter(tokens.split(length, 1) if tokens.shape[1] else (tokens,))
+    return tokens.split(length, 1) if tokens.shape[1] > length else (tokens,)
 
 
 def check_cache(layers: tuple[torch.Tensor, ...], config: TransformerConfig) -> None:

@@ -81,6 +81,19 @@ class LanguageModel(nn.Module):
         losses = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none")
         return -losses.view(targets.shape), state
 
+    def writer(self, state: Any, max_tokens: int) -> Callable[[torch.Tensor], torch.Tensor]:
+        """A function tokens (B, 1) -> logits (B, V) that reads on from `state`, for at most `max_tokens` tokens.
+
+        `generate` reads what it writes through it; a model that has a cheaper way for single tokens overrides this.
+        """
+
+        def write(tokens: torch.Tensor) -> torch.Tensor:
+            nonlocal state
+            logits, state = self(tokens, state)
+            return logits[:, -1]
+
+        return write
+
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """{"matrices": the weights of hidden layers, which Muon may update, "rest": all others}; see `TrainConfig`."""
         return self._groups([])

@@ -210,9 +210,10 @@ class Stack(nn.Module):
             if self.positions is not None:
                 self.positions.weight.normal_(std=small, generator=generator)
 
-    def check_length(self, end: int) -> None:
-        """Raise a ValueError if there is no learned position for the last of `end` tokens."""
-        if self.positions is not None and end > self.config.context_length:
+    def check_length(self, at: torch.Tensor, T: int) -> None:
+        """Raise a ValueError if there is no learned position for the last of T tokens, the first of them at `at`."""
+        end = int(at.max()) + T if self.positions is not None and len(at) else 0
+        if end > self.config.context_length:
             raise ValueError(
                 f"this model has learned {self.config.context_length} positions and cannot read {end:,} tokens. Cut "
                 "the text, or use rotary or ALiBi positions, which have no end."
@@ -229,21 +230,24 @@ class Stack(nn.Module):
         shown: dict[str, list] | None = None,
     ) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
         """tokens (B, T), the first of them at position `at` (B,) -> (B, T, C), and each layer's keys and values."""
-        T, config = tokens.shape[1], self.config
-        x = self.embedding(tokens)
-        places = at[:, None] + torch.arange(T, device=tokens.device)  # (B, T)
-        if config.positions == "sinusoidal":
-            x = x + sinusoids(places, config.d_model).to(x.dtype)
-        elif self.positions is not None:
-            x = x + self.positions(places)
-        x = dropped(x, config.dropout, self.training)
+        places = at[:, None] + torch.arange(tokens.shape[1], device=tokens.device)  # (B, T)
+        x = self.embedded(tokens, places)
         sight = self._sight(x, places, 0 if past is None else past[0].shape[2], visible)
         after = []
         for layer, block in enumerate(self.blocks):
             source = None if sources is None else sources[layer]
             x, kept = block(x, sight, None if past is None else past[layer], source, source_sight, shown)
-            after.append(kept if self.looks_ahead else last(kept, config.context_length - 1))
+            after.append(kept if self.looks_ahead else last(kept, self.config.context_length - 1))
         return self.norm(x), tuple(after)
+
+    def embedded(self, tokens: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+        """The vectors of tokens (B, T) at places (B, T), with what tells the place where it is added to them."""
+        x = self.embedding(tokens)
+        if self.config.positions == "sinusoidal":
+            x = x + sinusoids(places, self.config.d_model).to(x.dtype)
+        elif self.positions is not None:
+            x = x + self.positions(places)
+        return dropped(x, self.config.dropout, self.training)
 
     def _sight(self, x: torch.Tensor, places: torch.Tensor, P: int, visible: torch.Tensor | None) -> Sight:
         config, T = self.config, x.shape[1]

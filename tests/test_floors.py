@@ -14,7 +14,7 @@ PACKAGE = Path(lmcore.__file__).parent
 FLOORS = {
     0: {"model", "tokenizer", "village", "runtime"},
     1: {"corpora", "data", "cleaning", "ngram", "recurrent", "attention", "positions", "source", "rnn", "lstm", "gru"},
-    2: {"attentive", "transformer", "gpt", "gpt2", "encoder_decoder", "seq2seq"},
+    2: {"attentive", "transformer", "gpt", "gpt2", "gpt_writer", "encoder_decoder", "seq2seq"},
     3: {"train", "muon", "train_config", "checkpoint", "progress", "evaluate", "generate", "probes"},
     4: {"tasks", "plot", "widgets", "results", "ladder", "shakespeare"},
 }
