@@ -3,7 +3,8 @@
     OMP_NUM_THREADS=1 python benchmarks/transformer_speed.py
 
 Prints ratios of processor time, theirs / ours (above 1: ours is faster), as the median of interleaved pairs; whether
-the same tokens came out; and the cost of a token against the length read so far, which a cache keeps flat.
+the same tokens came out; what a token costs, and its products with the weights alone, which nothing that writes token
+by token can do without; and the cost of a token against the length read so far, which a cache keeps flat.
 """
 
 import os
@@ -87,16 +88,41 @@ def training(theirs, ours) -> None:
 
 
 @torch.no_grad()
+def cost_of_a_token(model) -> None:
+    maps = [part for part in model.modules() if isinstance(part, torch.nn.Linear)]
+    vectors = [torch.randn(1, part.in_features) for part in maps]
+
+    def products():
+        for part, x in zip(maps, vectors, strict=True):
+            torch.nn.functional.linear(x, part.weight)
+
+    write, _ = begin(model)
+    one = torch.zeros(1, 1, dtype=torch.long)
+    token, bare = (1e6 * median_seconds(call, NEW) for call in (lambda: write(one), products))
+    print(f"a token, B = 1: {token:.0f} µs, of which {bare:.0f} µs would be its {len(maps)} products alone")
+
+
+@torch.no_grad()
 def cost_by_length() -> None:
     model = GPT(GPTConfig(vocab_size=VOCAB, context_length=CONTEXT, d_model=WIDTH, **SIZES)).eval()
-    one, line = torch.zeros(1, 1, dtype=torch.long), []
-    _, state = model(torch.zeros(1, 8, dtype=torch.long))
-    for _ in range(10):
-        began = time.process_time()
-        for _ in range(50):
-            _, state = model(one, state)
-        line.append((time.process_time() - began) / 50)
-    print("cost of a token after 8, 58, … 458 tokens, the first as 1:", *(f"{cost / line[0]:.2f}" for cost in line))
+    write, read = begin(model)
+    one = torch.zeros(1, 1, dtype=torch.long)
+    for _ in range(50):  # to warm up
+        begin(model)[0](one)
+    costs = [median_seconds(lambda: write(one), 50) for _ in range(10)]
+    lengths = f"{read}, {read + 50}, … {read + 450}"
+    print(f"cost of a token after {lengths}, the first as 1:", *(f"{cost / costs[0]:.2f}" for cost in costs))
+
+
+def begin(model):
+    """What `generate` reads its tokens with, after a prompt, and how long that was."""
+    prompt = torch.zeros(1, 8, dtype=torch.long)
+    _, state = model(prompt)
+    return model.writer(state, 2 * CONTEXT), prompt.shape[1]
+
+
+def median_seconds(call, repeats: int) -> float:
+    return statistics.median(seconds(call) for _ in range(repeats))
 
 
 if __name__ == "__main__":
@@ -106,4 +132,5 @@ if __name__ == "__main__":
     pair = models()
     writing(*pair)
     training(*pair)
+    cost_of_a_token(pair[1].eval())
     cost_by_length()

@@ -132,7 +132,7 @@ class MultiHeadAttention(nn.Module):
             qk, v = heads.split((self.n_head + self.n_kv_head, self.n_kv_head), 1)
             qk = self._normed(qk)
             heads = torch.cat([qk if turns is None else rotate(qk, turns), v], 1)
-        return heads.split((self.n_head, 2 * self.n_kv_head), 1)
+        return heads.split_with_sizes((self.n_head, 2 * self.n_kv_head), 1)
 
     def queries(self, x: torch.Tensor) -> torch.Tensor:
         """x (B, T, C) -> (B, n_head, T, hd)"""

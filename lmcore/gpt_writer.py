@@ -43,6 +43,7 @@ def make_writer(
     room[..., :end, :] = torch.stack(layers)
     fading = -alibi_slopes(config.n_head, room)[None] * torch.arange(W - 1, -1, -1, device=room.device)
 
+    @torch.inference_mode()
     def write(tokens: torch.Tensor) -> torch.Tensor:
         nonlocal position, end
         decoder.check_length(position, 1)
