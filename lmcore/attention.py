@@ -14,6 +14,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from lmcore.positions import rotate
+from lmcore.rms_norm import RMSNorm
 
 
 def attention(
@@ -115,7 +116,7 @@ class MultiHeadAttention(nn.Module):
         self.n_head, self.n_kv_head, self.hd = n_head, n_kv_head, d_model // n_head
         self.weight_in = nn.Linear(d_model, (n_head + 2 * n_kv_head) * self.hd, bias)
         self.weight_out = nn.Linear(d_model, d_model, bias)
-        self.norm = nn.RMSNorm(self.hd, eps=1e-5) if qk_norm else None
+        self.norm = RMSNorm(self.hd, eps=1e-5) if qk_norm else None
 
     def queries_keys_values(
         self, x: torch.Tensor, turns: torch.Tensor | None = None

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from lmcore.attention import MultiHeadAttention, append, causal, distances, last
 from lmcore.positions import POSITIONS, alibi_slopes, rotary_turns, sinusoids
+from lmcore.rms_norm import RMSNorm
 
 ACTIVATIONS: dict[str, Callable] = {
     "gelu": F.gelu,
@@ -178,7 +179,7 @@ def dropped(x: torch.Tensor, share: float, training: bool) -> torch.Tensor:
 
 def make_norm(config: TransformerConfig) -> nn.Module:
     if config.norm == "rmsnorm":
-        return nn.RMSNorm(config.d_model, eps=1e-5)
+        return RMSNorm(config.d_model, eps=1e-5)
     return nn.LayerNorm(config.d_model, bias=config.bias)
 
 
