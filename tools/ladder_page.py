@@ -171,11 +171,17 @@ def cost_table() -> str:
     lines = []
     for name in models(ladder, "seconds"):
         size, seconds, speed, *memory = (ladder.get(f"{name}.{row}", {}).get("value") for row in COSTS)
-        cells = [f"{size:,.0f}", took(seconds), f"{float(f'{speed:.2g}'):,.0f}"]
+        cells = [f"{size:,.0f}", took(seconds), rounded(speed)]
         cells += ["" if amount is None else f"{amount:,.0f}" for amount in memory]
         longer = ladder.get(f"{name}_long.seconds")
         lines.append([NAMES[name], *cells, took(longer["value"]) if longer else ""])
     return table(["model", *COSTS.values(), "best effort, seconds"], lines)
+
+
+def rounded(speed: float) -> str:
+    """Two digits, in thousands or millions."""
+    unit, name = (1e6, "M") if speed >= 1e6 else (1e3, "k")
+    return f"{float(f'{speed / unit:.2g}'):g}{HARD}{name}"
 
 
 def took(seconds: float) -> str:
@@ -240,13 +246,10 @@ def shakespeare_table() -> str:
 
     def cells(name: str) -> list[str]:
         row = found.get(f"{name}.nats")
-        return [mean(row, 3), seeds(row, 3), took(row["seconds"]) if row["seconds"] else ""] if row else [""] * 3
+        return [mean(row, 3), took(row["seconds"]) if row["seconds"] else ""] if row else ["", ""]
 
-    lines = []
-    for shown, short, best in SHAKESPEARE:
-        nats, each, seconds = cells(short)
-        lines.append([shown, nats, seconds, *cells(best)[::2], each])
-    heads = ["nats a character", "short", "seconds", "best effort", "seconds", "short, each seed"]
+    lines = [[shown, *cells(short), *cells(best)] for shown, short, best in SHAKESPEARE]
+    heads = ["nats a character", "short", "seconds", "best effort", "seconds"]
     return table(heads, [line for line in lines if any(line[1:])])
 
 
@@ -257,7 +260,7 @@ def marks_table() -> str:
         value = float(mark.published)
         nats = {NATS: value, PERPLEXITY: math.log(value)}.get(mark.unit)
         shown = "" if nats is None else f"{nats:.2f}"
-        lines.append([f"{mark.published} {mark.unit}", shown, mark.model, mark.beside])
+        lines.append([mark.published, shown, mark.model, f"{mark.unit}; {mark.beside}"])
     return table(["published", "nats", "model and source", "beside ours"], lines, text=(0, 2, 3))
 
 
