@@ -118,6 +118,11 @@ class MultiHeadAttention(nn.Module):
         self.weight_out = nn.Linear(d_model, d_model, bias)
         self.norm = RMSNorm(self.hd, eps=1e-5) if qk_norm else None
 
+    @property
+    def three_maps(self) -> list[nn.Parameter]:
+        """The weight in which three maps stand, if they are of one size; see `LanguageModel.parameter_groups`."""
+        return [self.weight_in.weight] if self.n_head == self.n_kv_head else []
+
     def queries_keys_values(
         self, x: torch.Tensor, turns: torch.Tensor | None = None
     ) -> tuple[torch.Tensor, torch.Tensor]:

@@ -95,12 +95,21 @@ class LanguageModel(nn.Module):
         return write
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
-        """{"matrices": the weights of hidden layers, which Muon may update, "rest": all others}; see `TrainConfig`."""
+        """{"matrices": …, "stacked": …, "rest": …}, each weight in one of them; see `TrainConfig`.
+
+        Muon may update the first two, the weights of hidden layers. "stacked" are those of them in which three maps of
+        one size stand below each other; a module that has such weights lists them as its `three_maps`.
+        """
         return self._groups([])
 
     def _groups(self, matrices: list[nn.Parameter]) -> dict[str, list[nn.Parameter]]:
-        chosen = {id(weight) for weight in matrices}
-        return {"matrices": matrices, "rest": [weight for weight in self.parameters() if id(weight) not in chosen]}
+        stacked = [weight for module in self.modules() for weight in getattr(module, "three_maps", ())]
+        chosen, three = ({id(weight) for weight in weights} for weights in (matrices, stacked))
+        return {
+            "matrices": [weight for weight in matrices if id(weight) not in three],
+            "stacked": stacked,
+            "rest": [weight for weight in self.parameters() if id(weight) not in chosen | three],
+        }
 
 
 def select(state: Any, rows: torch.Tensor) -> Any:

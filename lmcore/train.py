@@ -7,7 +7,7 @@ which weights Muon may update is the model's (`parameter_groups`), device, preci
 import math
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -150,19 +150,18 @@ def _evaluate(model: LanguageModel, config: TrainConfig, held_out: torch.Tensor 
 
 
 def _optimizers(model: LanguageModel, config: TrainConfig) -> list[torch.optim.Optimizer]:
-    groups = model.parameter_groups()
-    if config.optimizer == "adamw":
-        groups = {"matrices": [], "rest": groups["matrices"] + groups["rest"]}
-    rates = {"matrices": config.muon_learning_rate, "rest": config.learning_rate}
-    makers: dict[str, Callable] = {
-        "matrices": lambda weights: Muon(weights, weight_decay=config.weight_decay),
-        "rest": lambda weights: torch.optim.AdamW(weights, betas=config.betas, weight_decay=config.weight_decay),
-    }
-    optimizers = []
-    for name, weights in groups.items():
-        if weights:
-            optimizers.append(makers[name](weights))
-            optimizers[-1].param_groups[0]["full_rate"] = rates[name]
+    hidden, stacked, rest = model.parameter_groups().values()
+    optimizers: list[torch.optim.Optimizer] = []
+    if config.optimizer == "muon":
+        optimizers.append(Muon(hidden, stacked, lr=config.muon_learning_rate, weight_decay=config.weight_decay))
+    else:
+        rest = hidden + stacked + rest
+    if rest:
+        adamw = {"lr": config.learning_rate, "betas": config.betas, "weight_decay": config.weight_decay}
+        optimizers.append(torch.optim.AdamW(rest, **adamw))
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group["full_rate"] = group["lr"]
     return optimizers
 
 
@@ -180,7 +179,7 @@ def _check(model: LanguageModel, data: Any, config: Any, held_out: Any, checkpoi
         raise TypeError(
             f"{type(model).__name__} has no weights to train; a model that counts learns by model.fit(tokens)."
         )
-    if config.optimizer == "muon" and not model.parameter_groups()["matrices"]:
+    if config.optimizer == "muon" and not any(list(model.parameter_groups().values())[:2]):
         raise ValueError(f"{type(model).__name__} has no hidden matrices for Muon; use optimizer='adamw'.")
     if checkpoint_every < 1:
         raise ValueError(f"checkpoint_every must be at least 1, not {checkpoint_every}.")

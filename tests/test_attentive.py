@@ -45,7 +45,7 @@ def test_it_looks_no_further_back_than_its_context(tokens):
 def test_muon_gets_the_matrices_of_cells_and_attention():
     model = AttentiveLSTM(CONFIG)
     groups = model.parameter_groups()
-    assert len(groups["matrices"]) == 4
+    assert len(groups["matrices"]) == 3 and groups["stacked"] == [model.attend.weight_in.weight]
     ids = [id(weight) for group in groups.values() for weight in group]
     assert sorted(ids) == sorted(id(weight) for weight in model.parameters())
 

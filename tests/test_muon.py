@@ -60,6 +60,19 @@ def test_it_is_near_torchs_own():
     assert (ours - theirs).norm() < 0.03 * theirs.norm()  # which computes in bfloat16
 
 
+def test_a_stack_of_three_is_stepped_map_by_map():
+    weights = [torch.nn.Parameter(drawn(M, N, seed=i)) for i in range(3)]
+    stack = torch.nn.Parameter(torch.cat([weight.detach() for weight in weights]))
+    stack.grad = drawn(3 * M, N, seed=9)
+    for weight, gradient in zip(weights, stack.grad.chunk(3), strict=True):
+        weight.grad = gradient.clone()
+    for muon in (Muon(weights, lr=0.1), Muon([], [stack], lr=0.1)):
+        muon.step()
+    assert torch.allclose(stack, torch.cat(weights), atol=1e-10)
+
+
 def test_no_matrix_is_refused():
     with pytest.raises(ValueError, match=r"Muon steps matrices, not a weight of shape \(4,\)"):
         Muon([torch.nn.Parameter(drawn(M))])
+    with pytest.raises(ValueError, match=r"not a weight of shape \(4, 7\)"):
+        Muon([], [torch.nn.Parameter(drawn(M, N))])  # four rows are not three maps

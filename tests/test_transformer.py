@@ -145,7 +145,9 @@ def test_parameters_by_formula():
 def test_muon_gets_the_hidden_matrices_and_every_weight_is_in_one_group():
     model = GPT(replace(CONFIG, bias=True, positions="learned"))
     groups = model.parameter_groups()
-    assert len(groups["matrices"]) == 2 * 4 and all(weight.dim() == 2 for weight in groups["matrices"])
+    assert len(groups["matrices"]) == 2 * 3 and len(groups["stacked"]) == 2
+    assert all(weight.dim() == 2 for weight in groups["matrices"] + groups["stacked"])
+    assert not GPT(replace(CONFIG, n_kv_head=1)).parameter_groups()["stacked"]  # maps of different sizes
     ids = [id(weight) for group in groups.values() for weight in group]
     assert sorted(ids) == sorted(id(weight) for weight in model.parameters())
 
