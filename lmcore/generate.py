@@ -10,6 +10,8 @@ from torch.nn import functional as F
 from lmcore.model import LanguageModel, check_tokens
 from lmcore.runtime import check_seed
 
+TOGETHER = 2**20  # log-probabilities are worked out for several tokens at once, when there are so many logits
+
 
 class Generated(NamedTuple):
     """What `generate` wrote after the prompt.
@@ -92,7 +94,7 @@ def generate(
     try:
         stops = torch.tensor(list(stop), dtype=torch.long, device=prompt.device)
         running = torch.ones(B, 1, dtype=torch.bool, device=prompt.device)
-        columns, log_probs = [], []
+        columns, rows, log_probs = [], [], []
         logits, state = model(prompt, state)
         last, write = logits[:, -1], model.writer(state, max_tokens)
         for n in range(max_tokens):
@@ -101,10 +103,15 @@ def generate(
             else:
                 chosen = draw(next_token_probabilities(last, temperature, top_k, top_p), uniform[:, n])[:, None]
             columns.append(chosen)
-            log_probs.append(F.log_softmax(last.double(), -1).gather(-1, chosen))
+            rows.append(last)
             if stop:
                 running = running & ~torch.isin(chosen, stops)
-            if n + 1 == max_tokens or (stop and not running.any()):
+            done = n + 1 == max_tokens or (stop and not running.any())
+            if done or len(rows) * last.numel() >= TOGETHER:
+                of_all = F.log_softmax(torch.stack(rows, 1).double(), -1)  # (B, rows, V)
+                log_probs.append(of_all.gather(-1, torch.stack(columns[-len(rows) :], 1))[..., 0])
+                rows.clear()
+            if done:
                 break
             last = write(chosen)
     finally:

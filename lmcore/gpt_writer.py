@@ -27,17 +27,17 @@ def make_writer(
     W, hd, activation = config.context_length, config.d_model // config.n_head, ACTIVATIONS[config.activation]
     blocks = [
         (
-            block.norm_attend.forward,
+            _norm(block.norm_attend),
             _linear(block.attend.weight_in),
             block.attend.finished,
             _linear(block.attend.weight_out),
-            block.norm_feed_forward.forward,
+            _norm(block.norm_feed_forward),
             _linear(block.feed_forward.up),
             _linear(block.feed_forward.down),
         )
         for block in decoder.blocks
     ]
-    norm, to_logits = decoder.norm.forward, _linear(head)
+    norm, to_logits = _norm(decoder.norm), _linear(head)
     B, H, end, _ = layers[0].shape
     room = layers[0].new_empty(len(layers), B, H, min(end + max_tokens, 2 * W), hd)
     room[..., :end, :] = torch.stack(layers)
@@ -70,3 +70,11 @@ def _linear(part: nn.Linear) -> Callable[[torch.Tensor], torch.Tensor]:
     """The map of an nn.Linear, with the matrix turned round once instead of for each token."""
     W, b = part.weight.t().contiguous(), part.bias
     return (lambda x: x @ W) if b is None else (lambda x: torch.addmm(b, x, W))
+
+
+def _norm(part: nn.LayerNorm | nn.RMSNorm) -> Callable[[torch.Tensor], torch.Tensor]:
+    shape, w, eps = part.normalized_shape, part.weight, part.eps
+    if isinstance(part, nn.RMSNorm):
+        return lambda x: torch.rms_norm(x, shape, w, eps)
+    b = part.bias
+    return lambda x: torch.layer_norm(x, shape, w, b, eps)

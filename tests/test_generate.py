@@ -1,6 +1,7 @@
 """The sampling rules against numbers worked out by hand, and draws against the distribution they come from."""
 
 import math
+import sys
 
 import pytest
 import torch
@@ -63,6 +64,14 @@ def test_stop_ends_a_row_and_counts_its_length():
         assert length == stops[0] + 1
         assert torch.equal(row[:length], unstopped[:length])
         assert (row[length:] == row[length - 1]).all() and (log_probs[length:] == 0).all()
+
+
+@pytest.mark.parametrize("together", [1, 60])
+def test_log_probabilities_do_not_depend_on_how_many_are_worked_out_at_once(together, monkeypatch):
+    model, prompt = make_stream_ngram(), torch.zeros(3, 1, dtype=torch.long)
+    whole = generate(model, prompt, max_tokens=20, stop=[2], seed=1)
+    monkeypatch.setattr(sys.modules["lmcore.generate"], "TOGETHER", together)  # lmcore.generate is the function
+    assert torch.equal(generate(model, prompt, max_tokens=20, stop=[2], seed=1).log_probs, whole.log_probs)
 
 
 def test_a_state_stands_for_what_was_read():
