@@ -72,7 +72,7 @@ notebooks: $(STAMP)
 # Somewhat over an hour of one core, half of it the long run on Tiny Shakespeare.
 results: export LMCORE_RECORD := 1
 results: $(STAMP)
-	for script in ladder shakespeare lstm_ablations gru_forms transformer_ablations; do $(BIN)/python tools/$$script.py || exit 1; done
+	for script in ladder shakespeare lstm_ablations gru_forms bottleneck transformer_ablations; do $(BIN)/python tools/$$script.py || exit 1; done
 	$(BIN)/python -m lmcore.results refresh
 
 bench: $(STAMP)
