@@ -40,7 +40,7 @@ DRAWN = {
 # Rows of a model, and the heads of their columns
 COSTS = {
     "parameters": "learned numbers",
-    "seconds": "seconds",
+    "seconds": "time, s",
     "tokens_per_second": "tokens a second",
     "peak_memory": "memory, MB",
     "kept": "keeps, bytes",
@@ -175,7 +175,7 @@ def cost_table() -> str:
         cells += ["" if amount is None else f"{amount:,.0f}" for amount in memory]
         longer = ladder.get(f"{name}_long.seconds")
         lines.append([NAMES[name], *cells, took(longer["value"]) if longer else ""])
-    return table(["model", *COSTS.values(), "best effort, seconds"], lines)
+    return table(["model", *COSTS.values(), "best effort, s"], lines)
 
 
 def rounded(speed: float) -> str:
