@@ -130,12 +130,10 @@ class Seq2Seq(SourceModel):
         x = self._drop(self.embedding(tokens))
         if tokens.shape[1] > 1:
             out, last = cell.fused(x, cell.State(h))
+        elif tokens.shape[1]:
+            out, last, _ = cell.loop(x, cell.State(h))
         else:
-            out, last, _ = (
-                cell.loop(x, cell.State(h))
-                if tokens.shape[1]
-                else (x.new_empty(*h[:, None, :].shape)[:, :0], cell.State(h), None)
-            )
+            out, last = h[:, None][:, :0], cell.State(h)
         if self.config.attention != "none":
             weights = self._weights(self.query(out), keys, there)
             out = torch.tanh(self.merge(torch.cat([out, weights @ values], -1)))
