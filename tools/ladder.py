@@ -191,9 +191,10 @@ def settings(name: str) -> dict[str, object]:
     if name in ORDERS:
         config |= {"stories": STORIES, "order": ORDERS[name]}
     if name in NETWORKS:
-        recipe = {"model": repr(NETWORKS[name].config), "training": repr(NETWORKS[name].training)}
+        rung = RUNGS[name.removesuffix("_long")]
+        recipe = {"model": repr(rung.config), "training": repr(rung.training)}
         config |= {"stories": STORIES, "recipe": settings_hash("", recipe)}
-    return config
+    return config | ({"times the steps": LONGER} if name in LONG else {})
 
 
 def note(name: str, seeds: tuple[int, ...], runs: list[dict[str, float]]) -> None:
