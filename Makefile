@@ -69,7 +69,7 @@ notebooks: $(STAMP)
 	LMCORE_RECORD=1 $(BIN)/python tools/notebooks.py run
 	$(BIN)/python -m lmcore.results refresh
 
-# Somewhat over an hour of one core, half of it the long run on Tiny Shakespeare.
+# Some two hours of one core, more than half of them the long runs on Tiny Shakespeare.
 results: export LMCORE_RECORD := 1
 results: $(STAMP)
 	for script in ladder shakespeare lstm_ablations gru_forms bottleneck transformer_ablations; do $(BIN)/python tools/$$script.py || exit 1; done
