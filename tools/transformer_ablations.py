@@ -111,6 +111,18 @@ VARIANTS = {
     "deep_post_cold": Variant(
         about="the norm after each part, no warm-up", deep=True, config={"norm_place": "post"}, training={"warmup": 0}
     ),
+    "deep_post_slow": Variant(
+        about="the norm after each part, a third of the rate",
+        deep=True,
+        config={"norm_place": "post"},
+        training={"learning_rate": 3e-3},
+    ),
+    "deep_post_slow_cold": Variant(
+        about="the norm after each part, a third of the rate, no warm-up",
+        deep=True,
+        config={"norm_place": "post"},
+        training={"learning_rate": 3e-3, "warmup": 0},
+    ),
     "deep_no_residual": Variant(about="no residual connection", deep=True, change=no_residual),
     "deep_no_norm": Variant(about="no norm", deep=True, change=no_norm),
 }
