@@ -23,7 +23,7 @@ from lmcore.data import rows_of
 from lmcore.evaluate import Evaluation
 from lmcore.ladder import V, training_rows
 from lmcore.results import record
-from lmcore.train import train
+from lmcore.train import TrainingDiverged, train
 from lmcore.transformer import Block
 
 SEEDS = (0, 1)
@@ -176,19 +176,37 @@ def evaluate_part(whole: Evaluation, mask: torch.Tensor) -> Evaluation:
     return Evaluation(torch.where(mask, whole.losses, 0.0), mask)
 
 
+def train_and_measure(variant: Variant, seed: int) -> dict[str, tuple[float, str]]:
+    """See `measure`; {"diverged": …} alone if the loss became infinite."""
+    try:
+        model = train_variant(variant, seed)
+    except TrainingDiverged as error:
+        print(error)
+        return {"diverged": (1.0, "of 1")}
+    return measure(model)
+
+
+def note_spread(spreads: list[float]) -> None:
+    """How far apart the seeds of one WIDE variant are at most: what a difference must exceed to mean anything."""
+    about = {"model": repr(WIDE), "training": repr(WIDE_TRAINING), "stories": STORIES}
+    note("spread_wide", max(spreads), "bits per token", config=about)
+
+
+note = partial(record, "transformer_ablations", data=corpus_version("village"), seeds=[*SEEDS, STORIES_SEED])
+
 if __name__ == "__main__":
+    spreads = []
     for name in sys.argv[1:] or VARIANTS:
         variant = VARIANTS[name]
         config, training = settings(variant)
-        note = partial(
-            record,
-            "transformer_ablations",
-            data=corpus_version("village"),
-            seeds=[*SEEDS, STORIES_SEED],
-            config={"variant": variant.about, "model": repr(config), "training": repr(training), "stories": STORIES},
-        )
-        runs = [measure(train_variant(variant, seed)) for seed in SEEDS]
+        about = {"variant": variant.about, "model": repr(config), "training": repr(training), "stories": STORIES}
+        runs = [train_and_measure(variant, seed) for seed in SEEDS]
         for measured, (_, unit) in runs[0].items():
             values = [run[measured][0] for run in runs]
-            note(f"{name}.{measured}", fmean(values), unit, spread=max(values) - min(values), by_seed=values)
+            spread = max(values) - min(values)
+            note(f"{name}.{measured}", fmean(values), unit, spread=spread, by_seed=values, config=about)
             print(f"{name}.{measured}: {', '.join(f'{value:.3f}' for value in values)} {unit}", flush=True)
+            if measured == "excess" and not variant.deep:
+                spreads.append(spread)
+    if not sys.argv[1:]:
+        note_spread(spreads)
