@@ -169,13 +169,13 @@ def test_what_a_model_keeps_of_a_hundred_words_can_be_counted_by_hand():
 def test_the_peak_of_memory_is_that_of_the_work_alone():
     if not measurements.PROCESS.exists():
         pytest.skip("memory is read from Linux's /proc")
-    large = torch.ones(30 * 2**18)  # 30 MB before: no part of the peak
+    large = torch.ones(100 * 2**18)  # 100 MB before: no part of the peak; so much comes from the system and goes back
     del large
     before = measurements.begin_peak()
     assert measurements.memory("VmHWM") - before < 10
-    large = torch.ones(30 * 2**18)
+    large = torch.ones(100 * 2**18)
     del large
-    assert 28 < measurements.memory("VmHWM") - before < 40
+    assert 98 < measurements.memory("VmHWM") - before < 110
 
 
 def test_a_model_is_trained_in_a_process_of_its_own_and_comes_back_whole(monkeypatch):
@@ -252,8 +252,8 @@ def test_the_tables_show_the_rows(ladder):
     assert line.split(" | ")[2:] == ["100", "50.0", "33.3", "25.0", "100 |"]
     best = next(line for line in ladder_page.loss_table().splitlines() if line.startswith("| GRU |"))
     assert best.split(" | ")[3] == f"{ladder['GRU_long.excess']['value']:.3f}"
-    kept = next(line for line in ladder_page.cost_table().splitlines() if line.startswith("| LSTM |"))
-    assert kept.split(" | ")[5] == f"{ladder['LSTM.kept']['value']:,.0f}"
+    kept = next(line for line in ladder_page.cost_table().splitlines() if line.startswith("| GPT |"))
+    assert kept.split(" | ")[5] == f"{ladder['GPT.kept']['value']:,.0f}"
 
 
 def test_real_text_stands_beside_the_marks_of_others_each_with_its_source():

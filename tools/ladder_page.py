@@ -92,7 +92,7 @@ MARKS = (
         "another text, *The Time Machine*, in 28 different characters; the last third of 15,000 rows of 32 is held out",
     ),
     Mark(
-        "d2l, an RNN of width 512 {cite}`zhang2023`; [slides of 2021](https://github.com/d2l-ai/d2l-pytorch-slides)",
+        "d2l, an RNN of width 512 {cite}`zhang2023`; slides of 2021 in its repository d2l-ai/d2l-pytorch-slides",
         "1.0",
         "perplexity a character, in training",
         "another text, and not held out: the 10,000 letters of *The Time Machine* that the model was trained on",
