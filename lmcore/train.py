@@ -150,7 +150,8 @@ def _evaluate(model: LanguageModel, config: TrainConfig, held_out: torch.Tensor 
 
 
 def _optimizers(model: LanguageModel, config: TrainConfig) -> list[torch.optim.Optimizer]:
-    hidden, stacked, rest = model.parameter_groups().values()
+    groups = model.parameter_groups()
+    hidden, stacked, rest = groups["matrices"], groups["stacked"], groups["rest"]
     optimizers: list[torch.optim.Optimizer] = []
     if config.optimizer == "muon":
         optimizers.append(Muon(hidden, stacked, lr=config.muon_learning_rate, weight_decay=config.weight_decay))
@@ -179,7 +180,8 @@ def _check(model: LanguageModel, data: Any, config: Any, held_out: Any, checkpoi
         raise TypeError(
             f"{type(model).__name__} has no weights to train; a model that counts learns by model.fit(tokens)."
         )
-    if config.optimizer == "muon" and not any(list(model.parameter_groups().values())[:2]):
+    groups = model.parameter_groups()
+    if config.optimizer == "muon" and not groups["matrices"] + groups["stacked"]:
         raise ValueError(f"{type(model).__name__} has no hidden matrices for Muon; use optimizer='adamw'.")
     if checkpoint_every < 1:
         raise ValueError(f"checkpoint_every must be at least 1, not {checkpoint_every}.")

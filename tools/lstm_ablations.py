@@ -17,10 +17,11 @@ import torch
 
 from lmcore import LSTM, Village, evaluate, probe
 from lmcore.corpora import corpus_version
-from lmcore.data import rows_of
+from lmcore.data import Batch, rows_of
 from lmcore.ladder import RUNGS, training_rows
 from lmcore.results import record
 from lmcore.train import train
+from lmcore.village import Story
 
 SEEDS = (0, 1)
 STORIES, STORIES_SEED, TOGETHER = 2000, 2027, 8  # held out; TOGETHER stories are also read one after the other
@@ -86,15 +87,20 @@ def train_variant(variant: str, seed: int) -> LSTM:
     return model
 
 
+def stories_and_rows(number: int, seed: int, together: int) -> tuple[list[Story], list[Batch]]:
+    """Stories of the Village; they as rows of one story and as rows of so many `together`."""
+    village = Village()
+    stories = village.stories(number, seed)
+    ids = [torch.tensor([0, *(village.tokenizer.ids[word] for word in story.words)]) for story in stories]
+    cuts = [(n, range(0, number, n)) for n in (1, together)]
+    return stories, [rows_of([torch.cat([*ids[i : i + n], torch.tensor([0])]) for i in starts]) for n, starts in cuts]
+
+
 @cache
 def held_out() -> tuple:
-    """The stories; they as rows of one story and as rows of TOGETHER, each with the author's losses."""
-    village = Village()
-    stories = village.stories(STORIES, STORIES_SEED)
-    ids = [torch.tensor([0, *(village.tokenizer.ids[word] for word in story.words)]) for story in stories]
-    cuts = [(n, range(0, STORIES, n)) for n in (1, TOGETHER)]
-    rows = [rows_of([torch.cat([*ids[i : i + n], torch.tensor([0])]) for i in starts]) for n, starts in cuts]
-    return stories, *((part, evaluate(village.author(), part)) for part in rows)
+    """The stories, and both kinds of rows, each with the author's losses."""
+    stories, rows = stories_and_rows(STORIES, STORIES_SEED, TOGETHER)
+    return stories, *((part, evaluate(Village().author(), part)) for part in rows)
 
 
 def measure(model: LSTM) -> dict[str, tuple[float, str]]:

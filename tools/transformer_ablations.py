@@ -15,11 +15,11 @@ from functools import cache, partial
 from statistics import fmean
 
 import torch
+from lstm_ablations import stories_and_rows
 from torch import nn
 
 from lmcore import GPT, GPTConfig, TrainConfig, Village, evaluate, probe
 from lmcore.corpora import corpus_version
-from lmcore.data import rows_of
 from lmcore.evaluate import Evaluation
 from lmcore.ladder import V, training_rows
 from lmcore.results import record
@@ -150,14 +150,10 @@ def train_variant(variant: Variant, seed: int) -> GPT:
 @cache
 def held_out() -> tuple:
     """The stories; rows of one story and of TOGETHER, cut to the context; the author's losses on both."""
-    village = Village()
-    stories = village.stories(STORIES, STORIES_SEED)
-    ids = [torch.tensor([0, *(village.tokenizer.ids[word] for word in story.words)]) for story in stories]
-    cuts = [(n, range(0, STORIES, n)) for n in (1, TOGETHER)]
-    rows = [rows_of([torch.cat([*ids[i : i + n], torch.tensor([0])]) for i in starts]) for n, starts in cuts]
+    stories, rows = stories_and_rows(STORIES, STORIES_SEED, TOGETHER)
     rows = [part._replace(**{name: getattr(part, name)[:, : WIDE.context_length] for name in part._fields[:3]})
             for part in rows]  # fmt: skip
-    return stories, *((part, evaluate(village.author(), part)) for part in rows)
+    return stories, *((part, evaluate(Village().author(), part)) for part in rows)
 
 
 def measure(model: GPT) -> dict[str, tuple[float, str]]:
