@@ -31,8 +31,8 @@ class GPTState(NamedTuple):
 class GPT(LanguageModel):
     """A language model whose memory is the keys and values of the last `context_length` - 1 tokens in each layer.
 
-    Each layer sees W tokens, so what a prediction may depend on reaches back n_layer (W - 1) tokens. A text longer than
-    W is read in pieces of W. Raises ValueError, before any work, where learned positions end.
+    Each layer sees W tokens, so what a prediction may depend on reaches back n_layer (W - 1) tokens. A long text is
+    read in pieces of W, or of 256 if W is less. Raises ValueError, before any work, where learned positions end.
     """
 
     config_class = GPTConfig
@@ -128,8 +128,9 @@ def empty_layers(B: int, config: TransformerConfig, like: torch.Tensor) -> tuple
     return (like.new_empty(B, 2 * config.kv_heads, 0, config.d_model // config.n_head),) * config.n_layer
 
 
-def pieces(tokens: torch.Tensor, length: int) -> Sequence[torch.Tensor]:
-    """tokens (B, T) in pieces of at most `length`, at least one."""
+def pieces(tokens: torch.Tensor, context_length: int) -> Sequence[torch.Tensor]:
+    """tokens (B, T) in pieces of at most `context_length`, or 256 if that is less; at least one."""
+    length = max(context_length, 256)
     return tokens.split(length, 1) if tokens.shape[1] > length else (tokens,)
 
 

@@ -169,6 +169,19 @@ def test_generation_past_the_context_goes_on():
     assert out.tokens.shape == (B, 30)
 
 
+def test_a_text_longer_than_a_piece_is_read_as_token_by_token_and_in_other_pieces():
+    model = GPT(replace(CONFIG, context_length=5), seed=2).double().eval()
+    tokens = torch.randint(11, (2, 600), generator=torch.manual_seed(0))
+    at_once, end = model(tokens)
+    for cut in (1, 7, 256, 300):
+        state, parts = None, []
+        for piece in tokens.split(cut, 1):
+            logits, state = model(piece, state)
+            parts.append(logits)
+        assert torch.allclose(torch.cat(parts, 1), at_once, atol=1e-12)
+        assert all(torch.allclose(a, b) for a, b in zip(state.layers, end.layers, strict=True))
+
+
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
