@@ -27,7 +27,7 @@ NAMES = {
     "AttentiveLSTM": "LSTM with attention",
     "GPT": "GPT",
 }
-BEST = {f"{name}_long": f"{NAMES[name]}, best effort" for name in ("GRU", "LSTM")}
+BEST = {f"{name}_long": f"{NAMES[name]}, best effort" for name in ("RNN", "GRU", "LSTM", "AttentiveLSTM", "GPT")}
 # Those of the figure, and the family that gives the colour
 DRAWN = {
     "ngram6": "n-gram",
