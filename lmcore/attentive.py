@@ -14,6 +14,7 @@ from torch import nn
 from lmcore.attention import MultiHeadAttention, append, causal, last
 from lmcore.lstm import LSTM, LSTMConfig, LSTMState
 from lmcore.model import check_tokens
+from lmcore.state import check_state
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,9 +81,10 @@ class AttentiveLSTM(LSTM):
         self, tokens: torch.Tensor, state: AttentiveState | None, shown: list | None = None
     ) -> tuple[torch.Tensor, AttentiveState]:
         W, outputs = self.config.context_length, []
-        recurrent, past = (None, None) if state is None else state
-        if past is None:
-            past = self.head.weight.new_empty(len(tokens), 2 * self.config.n_head, 0, self.attend.hd)
+        past = self.head.weight.new_empty(len(tokens), 2 * self.config.n_head, 0, self.attend.hd)
+        recurrent = None
+        if state is not None:
+            recurrent, past = check_state(state, AttentiveState(self._like(past), past))
         for piece in tokens.split(W, 1) if tokens.shape[1] else (tokens,):
             h, recurrent = self._read(piece, recurrent)
             q, new = self.attend.queries_keys_values(h)

@@ -6,10 +6,11 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from lmcore.gpt import check_cache, empty_layers, pieces
+from lmcore.gpt import empty_layers, pieces
 from lmcore.model import check_tokens
 from lmcore.runtime import check_seed
 from lmcore.source import SourceModel, check_source, need_source
+from lmcore.state import check_state
 from lmcore.transformer import Sight, Stack, TransformerConfig, make_head
 
 
@@ -93,9 +94,9 @@ class EncoderDecoder(SourceModel):
         self, tokens: torch.Tensor, state: EncoderDecoderState, shown: dict[str, list] | None = None
     ) -> tuple[torch.Tensor, EncoderDecoderState]:
         check_tokens(tokens, self.vocab_size)
-        position, layers, sources, there = state
-        check_cache(layers, self.config)
-        check_cache(sources, self.config)
+        B, nothing = len(tokens), empty_layers(len(tokens), self.config, self.head.weight)
+        like = EncoderDecoderState(tokens.new_empty(B), nothing, nothing, tokens.new_empty(B, 0))
+        position, layers, sources, there = check_state(state, like)
         self.decoder.check_length(position, tokens.shape[1])
         sight, outputs = Sight(there[:, None, None]), []
         for piece in pieces(tokens, self.config.context_length):

@@ -13,6 +13,7 @@ from lmcore.gpt2 import read_gpt2, write_gpt2
 from lmcore.gpt_writer import make_writer
 from lmcore.model import LanguageModel, check_tokens
 from lmcore.runtime import check_seed
+from lmcore.state import check_state
 from lmcore.transformer import Stack, TransformerConfig, make_head
 
 
@@ -109,11 +110,8 @@ class GPT(LanguageModel):
         """tokens (B, T) -> (B, T, C) and the state after."""
         check_tokens(tokens, self.vocab_size)
         B, T = tokens.shape
-        if state is None:
-            start = torch.zeros(B, dtype=torch.long, device=tokens.device)
-            state = GPTState(start, empty_layers(B, self.config, self.head.weight))
-        position, layers = state
-        check_cache(layers, self.config)
+        start = torch.zeros(B, dtype=torch.long, device=tokens.device)
+        position, layers = check_state(state, GPTState(start, empty_layers(B, self.config, self.head.weight)))
         self.decoder.check_length(position, T)
         outputs = []
         for piece in pieces(tokens, self.config.context_length):
@@ -132,14 +130,3 @@ def pieces(tokens: torch.Tensor, context_length: int) -> Sequence[torch.Tensor]:
     """tokens (B, T) in pieces of at most `context_length`, or 256 if that is less; at least one."""
     length = max(context_length, 256)
     return tokens.split(length, 1) if tokens.shape[1] > length else (tokens,)
-
-
-def check_cache(layers: tuple[torch.Tensor, ...], config: TransformerConfig) -> None:
-    """Raise a ValueError unless keys and values are those of a model with this config."""
-    hd = config.d_model // config.n_head
-    shape = layers[0].shape
-    if len(layers) != config.n_layer or (shape[1], shape[3]) != (2 * config.kv_heads, hd):
-        raise ValueError(
-            f"this state is of another model: {len(layers)} layers of {shape[1] // 2} heads, {shape[3]} wide, where "
-            f"this one has {config.n_layer} layers of {config.kv_heads}, {hd} wide."
-        )

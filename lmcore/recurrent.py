@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from lmcore.model import LanguageModel, check_tokens
 from lmcore.runtime import check_seed
+from lmcore.state import check_state
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,6 +209,12 @@ class Recurrent(LanguageModel):
             x = self._drop(x)
         return x, self._together(after)
 
+    def _like(self, x: torch.Tensor) -> tuple:
+        """What a state of the B rows of `x` looks like."""
+        part = x.new_zeros(()).expand(len(x), self.config.n_layer, self.config.hidden_size)
+        State = self.cells[0].State
+        return State(*[part] * len(State._fields))
+
     def _drop(self, x: torch.Tensor) -> torch.Tensor:
         return F.dropout(x, self.config.dropout, self.training) if self.config.dropout else x
 
@@ -215,6 +222,7 @@ class Recurrent(LanguageModel):
         """The state (B, n_layer, H) as one for each layer, (B, H)."""
         if state is None:
             return [cell.empty_state(x) for cell in self.cells]
+        check_state(state, self._like(x))
         return [type(state)(*parts) for parts in zip(*(part.unbind(1) for part in state), strict=True)]
 
     @staticmethod

@@ -16,6 +16,7 @@ from lmcore.gru import GRUCell
 from lmcore.model import check_tokens
 from lmcore.runtime import check_seed
 from lmcore.source import SourceModel, check_source, need_source
+from lmcore.state import check_state
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,8 +125,11 @@ class Seq2Seq(SourceModel):
         self, tokens: torch.Tensor, state: Seq2SeqState | None
     ) -> tuple[torch.Tensor, Seq2SeqState, torch.Tensor | None]:
         """tokens (B, T) -> what the head reads (B, T, H), the state after, and the weights (B, T, S)."""
-        h, keys, values, there = need_source(state, self)
         check_tokens(tokens, self.vocab_size)
+        B, H = len(tokens), self.config.hidden_size
+        like = self.head.weight.new_empty(B, 0, H)
+        like = Seq2SeqState(like.new_empty(B, H), like, like, like.new_empty(B, 0))
+        h, keys, values, there = check_state(need_source(state, self), like)
         cell, weights = self.decoder, None
         x = self._drop(self.embedding(tokens))
         if tokens.shape[1] > 1:

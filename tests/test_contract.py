@@ -49,6 +49,14 @@ def test_logits_score_the_token_that_follows(model):
     assert not torch.equal(before[:, -1], after[:, -1])
 
 
+def test_a_state_of_other_rows_or_of_another_model_is_refused(model):
+    state = model(texts(model, B, T), first(model, B))[1]
+    for other in (select(state, torch.tensor([0, 1])), state[:1], (), "state", torch.zeros(B, 4)):
+        with pytest.raises(ValueError, match="here it must be"):
+            model(texts(model, B, 4), other)
+    assert model(texts(model, B, 4), state)[0].shape == (B, 4, model.vocab_size)
+
+
 @pytest.mark.parametrize("cuts", [(0,), (1,), (5,), (5, 5, 6), (1, 2, 3, 4), (T,), (0, 11, T)])
 def test_reading_in_pieces_equals_reading_at_once(model, cuts):
     tokens = texts(model, B, T)

@@ -12,7 +12,7 @@ import lmcore
 PACKAGE = Path(lmcore.__file__).parent
 # The map, __init__.py, stands above all. A folder's modules stand on the folder's floor.
 FLOORS = {
-    0: {"model", "tokenizer", "village", "runtime"},
+    0: {"model", "state", "tokenizer", "village", "runtime"},
     1: {"corpora", "data", "cleaning", "ngram", "recurrent", "rnn", "lstm", "gru"}
     | {"attention", "positions", "rms_norm", "source"},
     2: {"attentive", "transformer", "gpt", "gpt2", "gpt_writer", "encoder_decoder", "seq2seq"},

@@ -11,6 +11,7 @@ from lmcore.ngram.config import NGramConfig
 from lmcore.ngram.counts import check_text, count_ngrams, reach
 from lmcore.ngram.explain import Explanation, explain_probability
 from lmcore.ngram.smoothing import smooth
+from lmcore.state import check_state
 from lmcore.tokenizer import Tokenizer
 
 
@@ -155,8 +156,7 @@ class NGram(LanguageModel):
         if not len(self.log_base):
             raise RuntimeError("this NGram has counted nothing yet: call fit(tokens) first.")
         (B, T), memory = tokens.shape, self.config.order - 1
-        if state is None:
-            state = NGramState(tokens.new_zeros(B, memory), tokens.new_zeros(B))
+        state = check_state(state, NGramState(tokens.new_zeros(B, memory), tokens.new_zeros(B)))
         if state.tokens.shape != (B, memory):
             raise ValueError(f"the state has the shape {tuple(state.tokens.shape)}; these rows need {(B, memory)}.")
         text = torch.cat([state.tokens, tokens], dim=1)  # (B, memory + T)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 
 from lmcore.model import LanguageModel, check_tokens
+from lmcore.state import check_state
 from lmcore.village.lexicon import SEPARATOR, VILLAGE_VERSION, VOCABULARY
 from lmcore.village.telling import IMPOSSIBLE, ONLY_SEPARATOR, first_word, following, read
 
@@ -86,8 +87,7 @@ class Author(LanguageModel):
         rows = [[VOCABULARY[i] for i in row] for row in tokens.tolist()]
         if state is None:
             return rows
-        if len(state.lengths) != len(rows):
-            raise ValueError(f"the state has {len(state.lengths)} rows, the tokens have {len(rows)}.")
+        check_state(state, AuthorState(tokens.new_empty(len(rows), 0), tokens.new_empty(len(rows))))
         past = zip(state.tokens.tolist(), state.lengths.tolist(), strict=True)
         return [[VOCABULARY[i] for i in old[:n]] + new for (old, n), new in zip(past, rows, strict=True)]
 
