@@ -217,7 +217,7 @@ def test_the_author_is_a_language_model_of_the_villages_vocabulary():
     with pytest.raises(ValueError, match="one shape"):
         AUTHOR.score(torch.zeros(3, 5, dtype=torch.long), torch.zeros(3, 4, dtype=torch.long))
     _, state = AUTHOR(torch.zeros(3, 1, dtype=torch.long))
-    with pytest.raises(ValueError, match=r"AuthorState with \(3, 1\), \(3,\), and here it must be AuthorState with \(2, any\)"):
+    with pytest.raises(ValueError, match=r"with \(3, 1\), \(3,\), and here it must be AuthorState with \(2, any\)"):
         AUTHOR(torch.zeros(2, 1, dtype=torch.long), state)
 
 
