@@ -101,6 +101,7 @@ def test_the_committed_figures_keep_their_order():
     ngram, short, long = (result(f"shakespeare.{name}.nats") for name in ("ngram7", "LSTM.short", "LSTM.long"))
     assert result("shakespeare.mix.long.nats") < long < 1.48 < ngram < short < 1.88
     assert result("shakespeare.mix.short.nats") < ngram
+    assert result("shakespeare.mix.GPT.nats") < result("shakespeare.GPT.long.nats") < 1.47
     assert result("shakespeare.GPT.long.nats") < 1.47 < ngram < result("shakespeare.GPT.short.nats") < 1.88
 
 
