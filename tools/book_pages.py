@@ -82,6 +82,7 @@ GENERATED = {
     "<!-- ladder marks -->": ladder_page.marks_table,
     "<!-- ladder recall by facts -->": ladder_page.recall_table,
     **{f"<!-- ladder {p} -->": partial(ladder_page.accuracy_table, p) for p in ladder_page.CHANCE},
+    "<!-- ladder seeds excess -->": ladder_page.excess_seeds_table,
     "<!-- ladder seeds recall by facts -->": partial(ladder_page.seeds_table, "recall_facts"),
     **{f"<!-- ladder seeds {p} -->": partial(ladder_page.seeds_table, p) for p in ladder_page.CHANCE},
 }

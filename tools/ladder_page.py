@@ -157,12 +157,19 @@ def table(head: Sequence[str], lines: Iterable[Sequence[str]], text: Sequence[in
 def loss_table() -> str:
     """One line a model: its loss, how far that is above the author's, and how far with its best effort."""
     ladder = rows()
-    lines = [["the author", f"{ladder['author.bits']['value']:.3f}", "0", "", ""]]
+    lines = [["the author", f"{ladder['author.bits']['value']:.3f}", "0", ""]]
     for name in models(ladder, "excess"):
         bits, excess, best = (ladder.get(row) for row in (f"{name}.bits", f"{name}.excess", f"{name}_long.excess"))
         effort = f"{best['value']:.3f}" if best else ""
-        lines.append([NAMES[name], f"{bits['value']:.3f}", mean(excess, 3), effort, seeds(excess, 3)])
-    return table(["model", "bits a token", "excess", "best effort", "excess of each seed"], lines)
+        lines.append([NAMES[name], f"{bits['value']:.3f}", mean(excess, 3), effort])
+    return table(["model", "bits a token", "excess", "best effort"], lines)
+
+
+def excess_seeds_table() -> str:
+    """One line a network: the excess with each seed."""
+    ladder = rows()
+    lines = [[NAMES[name], seeds(ladder[f"{name}.excess"], 3)] for name in models(ladder, "excess", DRAWN)]
+    return table(["model", "excess, bits a token"], lines)
 
 
 def cost_table() -> str:
